@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+# 'make help' lists the targets.  Variables: V=1  WERROR=1  SANITIZE=address,undefined  B=builddir  CC=clang
+PREFIX      ?= /usr/local
+BINDIR      ?= $(PREFIX)/bin
+LIBDIR      ?= $(PREFIX)/lib
+MODULEDIR   ?= $(LIBDIR)/hwkey
+DATADIR     ?= $(PREFIX)/share
+MANDIR      ?= $(DATADIR)/man
+BASHCOMPDIR ?= $(DATADIR)/bash-completion/completions
+ZSHCOMPDIR  ?= $(DATADIR)/zsh/site-functions
+FISHCOMPDIR ?= $(DATADIR)/fish/vendor_completions.d
+DESTDIR     ?=
+PKG_CONFIG  ?= pkg-config
+B           ?= build
+VERSION     := 0.1.0
+
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+
+# What depends on this machine's compiler and libraries is found out once: $(B)/config.mk.
+-include $(B)/config.mk
+
+# These goals install what is missing first; it is needed even to look at the libraries.
+ifneq ($(filter deps demo check check-all check-asan check-valgrind check-faults bench fuzz lint,$(MAKECMDGOALS)),)
+$(B)/config.mk: $(B)/deps.stamp
+endif
+
+$(B)/config.mk: Makefile .ci/config
+	@mkdir -p $(@D) && CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' .ci/config > $@.tmp && mv $@.tmp $@
+
+$(B)/deps.stamp: .ci/deps
+	@mkdir -p $(@D) && .ci/deps && touch $@
+
+# ---------------------------------------------------------------------------------------------------------------------
+warn := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wundef -Wpointer-arith -Wwrite-strings \
+	-Wno-missing-field-initializers -Wformat=2 -Werror=format-security
+harden := -fstack-protector-strong -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing $(CONFIG_CFLAGS)
+fortify := $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+CFLAGS ?= -O2 -g
+all_cflags = -std=gnu11 -fPIC -fvisibility=hidden $(warn) $(if $(WERROR),-Werror) $(harden) \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer) $(CFLAGS)
+all_cppflags = -I. -I$(B) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(fortify) $(CPPFLAGS)
+all_ldflags = -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+ifneq ($(SANITIZE),)
+all_ldflags := $(filter-out -Wl$(comma)-z%,$(subst -z$(comma)defs,,$(all_ldflags)))
+endif
+
+# The build tree is an image of the installed one, so that the binary finds its modules in both: relative to itself.
+root    := $(B)/root
+bin     := $(root)$(BINDIR)/hwkey
+moddir  := $(root)$(MODULEDIR)
+plugin  := $(root)$(TOKENDIR)/libcryptsetup-token-hwkey.so
+modules := out seal soft luks
+module_so := $(modules:%=$(moddir)/%.so)
+
+lib_src  := $(wildcard lib/*.c)
+face_src := $(wildcard backends/*.c)
+cmd_src  := $(wildcard cmd/*.c)
+out_src  := $(wildcard lib/out/*.c)
+seal_src := $(wildcard lib/seal/*.c)
+luks_src := $(filter-out lib/luks/plugin.c,$(wildcard lib/luks/*.c))
+soft_src := $(wildcard backends/soft/*.c)
+plugin_src := $(wildcard lib/luks/plugin.c lib/luks/luks-token.c)
+all_src  := $(lib_src) $(face_src) $(cmd_src) $(out_src) $(seal_src) $(luks_src) $(soft_src) lib/luks/plugin.c
+objs      = $(patsubst %.c,$(B)/%.o,$(1))
+
+out_libs  = $(LIBS_smartcols)
+seal_libs = $(LIBS_crypto)
+soft_libs = $(LIBS_crypto)
+luks_libs = $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto)
+
+ifneq ($(V),1)
+Q = @printf '  %-7s %s\n' $1 $(patsubst $(B)/%,%,$@);
+endif
+
+all: $(bin) $(module_so) $(plugin) $(B)/hwkey
+
+$(B)/hwkey: $(bin)
+	@ln -sfn $(patsubst $(B)/%,%,$(bin)) $@
+
+$(bin): $(call objs,$(cmd_src) $(face_src)) $(B)/libhwkey.a
+	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cflags) $(all_ldflags) -pie -o $@ $^ $(LIBS_popt) $(LIBS_md)
+
+$(B)/libhwkey.a: $(call objs,$(lib_src))
+	$(call Q,AR)rm -f $@ && $(AR) rcs $@ $^
+
+define module_rule
+$(moddir)/$(1).so: $(call objs,$($(1)_src)) $(B)/libhwkey.a
+	$$(call Q,SO)mkdir -p $$(@D) && $$(CC) $$(all_cflags) $$(all_ldflags) -shared -Wl,--exclude-libs,ALL -o $$@ $$^ $$($(1)_libs)
+endef
+$(foreach m,$(modules),$(eval $(call module_rule,$(m))))
+
+$(plugin): $(call objs,$(plugin_src) $(face_src)) $(B)/libhwkey.a lib/luks/plugin.sym
+	$(call Q,SO)mkdir -p $(@D) && $(CC) $(all_cflags) $(all_ldflags) -shared -Wl,--version-script=lib/luks/plugin.sym \
+		-o $@ $(filter %.o %.a,$^) $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_crypto)
+
+# Where the modules are, seen from the two objects that load them.
+rel_bin    := $(shell realpath -m --relative-to='$(BINDIR)' '$(MODULEDIR)')
+rel_plugin := $(shell realpath -m --relative-to='$(or $(TOKENDIR),/)' '$(MODULEDIR)')
+$(B)/cmd/main.o: extra := -DMODULE_DIR='"$$ORIGIN/$(rel_bin)"' -DHWKEY_VERSION='"$(VERSION)"'
+$(B)/lib/luks/plugin.o: extra := -DMODULE_DIR='"$$ORIGIN/$(rel_plugin)"' -DHWKEY_VERSION='"$(VERSION)"'
+$(B)/cmd/doctor.o: extra := -DTOKENDIR='"$(TOKENDIR)"'
+
+$(B)/%.o: %.c $(B)/flags
+	$(call Q,CC)mkdir -p $(@D) && $(CC) $(all_cppflags) $(all_cflags) $(extra) -MMD -MP -c -o $@ $<
+
+# Rebuild everything when the compiler, the flags or the places change.
+flags_now := $(CC) $(all_cppflags) $(all_cflags) $(all_ldflags) $(rel_bin) $(rel_plugin) $(VERSION)
+ifneq ($(file <$(B)/flags),$(flags_now))
+$(B)/flags: FORCE
+endif
+$(B)/flags:
+	@mkdir -p $(@D)
+	$(file >$@,$(flags_now))
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Unit tests: tests/unit/NAME.c is linked with the whole library and the objects of every module.
+unit_src := $(wildcard tests/unit/*.c)
+units    := $(unit_src:tests/unit/%.c=$(B)/unit/%)
+unit_objs = $(call objs,$(seal_src) $(luks_src) $(soft_src) $(face_src)) $(B)/libhwkey.a
+unit_libs = $(LIBS_cmocka) $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto) $(LIBS_md) $(LIBS_popt)
+
+$(B)/unit/%: tests/unit/%.c $(unit_objs)
+	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cppflags) $(all_cflags) -Wno-missing-prototypes -MMD -MP -MF $@.d $(all_ldflags) -o $@ \
+		$< -Wl,--allow-multiple-definition $(filter %.o %.a,$^) $(unit_libs)
+
+export B
+check: deps all $(units) check-unit check-cli ## build all and run every test that needs no kernel of its own
+
+check-unit: $(units)
+	@set -e; for t in $(units); do $$t; done
+
+check-cli: all
+	bats $(if $(T),-f '$(T)') tests/cli
+
+# cmd -> lib <- backends: the layers may not include each other the other way round.
+lint: all ## layers, style, shell, man pages, symbols of the product
+	.ci/lint
+
+deps: $(B)/deps.stamp ## install what is missing to build and test (needs root, else prints the command)
+
+demo: deps all ## the main job on real input, step by step
+	examples/demo
+
+install: all ## to DESTDIR and PREFIX
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MODULEDIR) $(DESTDIR)$(TOKENDIR) $(DESTDIR)$(MANDIR)/man5 \
+		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) $(DESTDIR)$(FISHCOMPDIR)
+	install -m 755 $(bin) $(DESTDIR)$(BINDIR)/hwkey
+	install -m 644 $(module_so) $(DESTDIR)$(MODULEDIR)
+	install -m 644 $(plugin) $(DESTDIR)$(TOKENDIR)
+	install -m 644 $(wildcard man/*.5) $(DESTDIR)$(MANDIR)/man5
+	install -m 644 $(wildcard man/*.8) $(DESTDIR)$(MANDIR)/man8
+	install -m 644 completions/hwkey.bash $(DESTDIR)$(BASHCOMPDIR)/hwkey
+	install -m 644 completions/_hwkey $(DESTDIR)$(ZSHCOMPDIR)/_hwkey
+	install -m 644 completions/hwkey.fish $(DESTDIR)$(FISHCOMPDIR)/hwkey.fish
+
+uninstall: ## what install put there
+	rm -f $(DESTDIR)$(BINDIR)/hwkey $(module_so:$(moddir)/%=$(DESTDIR)$(MODULEDIR)/%) \
+		$(DESTDIR)$(TOKENDIR)/libcryptsetup-token-hwkey.so $(patsubst man/%,$(DESTDIR)$(MANDIR)/man5/%,$(wildcard man/*.5)) \
+		$(patsubst man/%,$(DESTDIR)$(MANDIR)/man8/%,$(wildcard man/*.8)) $(DESTDIR)$(BASHCOMPDIR)/hwkey \
+		$(DESTDIR)$(ZSHCOMPDIR)/_hwkey $(DESTDIR)$(FISHCOMPDIR)/hwkey.fish
+	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(MODULEDIR)
+
+clean: ## remove the build tree
+	rm -rf $(B)
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1@\2/p' Makefile | column -t -s @
+
+FORCE:
+.PHONY: all check check-unit check-cli lint deps demo install uninstall clean help FORCE
+-include $(patsubst %.c,$(B)/%.d,$(all_src)) $(units:%=%.d)

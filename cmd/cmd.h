@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* A subcommand is one const struct cmd in one file cmd/NAME.c, listed in cmd/commands.c. */
+#ifndef HWKEY_CMD_H
+#define HWKEY_CMD_H
+
+#include "lib/backend.h"
+#include "lib/blob.h"
+#include "lib/cleanup.h"
+#include "lib/env.h"
+#include "lib/err.h"
+#include "lib/opt.h"
+#include "lib/out.h"
+#include "lib/repo.h"
+#include "lib/secret.h"
+
+/* What main() prepares before run() is called, and releases after it. */
+enum need {
+	NEED_DEVICES = 1 << 0,		/* hw->devices */
+	NEED_REPO = 1 << 1,		/* hw->repo, for reading; a missing directory is an empty repository */
+	NEED_REPO_WRITE = 1 << 2,	/* hw->repo, created if absent, writer's lock held */
+	SHOWS = 1 << 3,			/* accepts --json, --output, --raw, --noheadings: hw->out */
+};
+
+struct hwkey {				/* the run's context; there are no globals */
+	struct env env;
+	const char *repo_path;
+	struct repo repo;
+	struct device *devices;
+	struct out_format out;
+	bool quiet, verbose, batch;
+};
+
+struct cmd {
+	const char *name;
+	const char *synopsis;		/* positional arguments, as in the man page */
+	const char *summary;
+	const struct opt *opts;
+	int min_args, max_args;		/* max -1: any number */
+	enum complete complete[3];	/* of positional arguments; the last non-zero one repeats */
+	unsigned needs;
+	/* 0 or -errno with *e set. OPTS is the values struct that .opts describes, zero-filled, OPTS_SIZE at most. */
+	int (*run)(struct hwkey *, const void *opts, const struct args *, struct err *);
+};
+
+#define OPTS_SIZE 256			/* of any command's options struct, asserted by CMD_OPTS() */
+#define CMD_OPTS(s) _Static_assert(sizeof(s) <= OPTS_SIZE, "grow OPTS_SIZE")
+
+extern const struct cmd *const commands[];	/* NULL-terminated, sorted */
+const struct cmd *cmd_find(const char *name);
+
+/* The options every command takes, and those of a command that SHOWS. */
+struct common { bool help, quiet, verbose, batch, json, raw, noheadings; char *repository, *output; };
+extern const struct opt opts_common[], opts_shows[];
+
+int complete(struct hwkey *, int argc, const char **argv);	/* hwkey --complete WORD... */
+
+/* --- helpers the commands share (cmd/io.c, cmd/ask.c) --- */
+
+/* The bytes of FILE ("-": standard input), at most MAX. A file others may read is refused unless it is "-". */
+int read_secret_file(const char *file, size_t max, struct secret *ret, struct err *e);
+/* To OUTPUT (NULL or "-": standard output). A file is created 0600, never overwritten, there whole or not at all. */
+int write_secret_output(const char *output, const struct secret *, bool force_tty, struct err *e);
+/* "Remove key 'x'? [y/N]" on the terminal; --batch or no terminal: EACCES. */
+int confirm(struct hwkey *, const char *question, struct err *e);
+/* env.ask: $CREDENTIALS_DIRECTORY/NAME, then a prompt on the terminal unless --batch. */
+int ask_secret(const struct env *, const char *name, const char *prompt, struct secret *ret, struct err *e);
+/* A new passphrase, typed twice; credential as in ask_secret. */
+int ask_new_secret(const struct env *, const char *name, const char *prompt, struct secret *ret, struct err *e);
+/* One line on standard error, "hwkey: ..."; not with --quiet. env.note is the same. */
+void note(const struct env *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "backend.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "err.h"
+#include "module.h"
+
+const struct backend *backend_find(const char *name)
+{
+	for (size_t i = 0; backends[i]; i++)
+		if (!strcmp(backends[i]->name, name))
+			return backends[i];
+	return NULL;
+}
+
+int device_add(struct device **list, const struct backend *b, const struct env *env, const char *id, const char *model,
+	       enum device_state state, const char *why, struct err *e)
+{
+	struct device *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return err_nomem(e);
+	d->backend = b;
+	d->env = env;
+	d->state = state;
+	(void)snprintf(d->id, sizeof(d->id), "%s", id);
+	(void)snprintf(d->model, sizeof(d->model), "%s", model);
+	(void)snprintf(d->why, sizeof(d->why), "%s", why);
+	while (*list)
+		list = &(*list)->next;
+	*list = d;
+	return 0;
+}
+
+int device_enumerate(const struct env *env, struct device **ret, struct err *e)
+{
+	struct device *list = NULL;
+
+	for (size_t i = 0; backends[i]; i++) {
+		int r = backends[i]->probe(env, &list, e);
+
+		if (r < 0 && r != -ENODEV) {
+			device_free_list(list);
+			return err_prefix(e, "%s", backends[i]->name);
+		}
+	}
+	*ret = list;
+	return 0;
+}
+
+void device_free_list(struct device *d)
+{
+	while (d) {
+		struct device *next = d->next;
+
+		free(d);
+		d = next;
+	}
+}
+
+static bool is_called(const struct device *d, const char *id)
+{
+	size_t n = strlen(d->backend->name);
+
+	return !strcmp(d->id, id) || (!strncmp(id, d->backend->name, n) && id[n] == ':' && !strcmp(d->id, id + n + 1));
+}
+
+static int select_by_id(struct device *list, enum role role, const char *id, struct device **ret, struct err *e)
+{
+	for (struct device *d = list; d; d = d->next) {
+		if (!is_called(d, id))
+			continue;
+		if (!(d->backend->roles & role))
+			return err_set(e, EOPNOTSUPP, "device '%s' (%s) cannot do this", id, d->backend->name);
+		if (d->state != DEVICE_ONLINE)
+			return err_set(e, ENODEV, "device '%s' is not usable: %s", id, d->why);
+		*ret = d;
+		return 0;
+	}
+	return err_set(e, ENODEV, "no device '%s' here; see 'hwkey list-devices'", id);
+}
+
+int device_select(struct device *list, enum role role, const char *id, struct device **ret, struct err *e)
+{
+	if (id)
+		return select_by_id(list, role, id, ret, e);
+	for (struct device *d = list; d; d = d->next) {
+		if ((d->backend->roles & role) && d->state == DEVICE_ONLINE) {
+			*ret = d;
+			return 0;
+		}
+	}
+	return err_set(e, ENODEV, "no device online that can do this; see 'hwkey doctor'");
+}
+
+int device_of_backend(struct device *list, const char *name, struct device **ret, struct err *e)
+{
+	const struct device *seen = NULL;
+
+	for (struct device *d = list; d; d = d->next) {
+		if (strcmp(d->backend->name, name) != 0)
+			continue;
+		seen = d;
+		if (d->state == DEVICE_ONLINE) {
+			*ret = d;
+			return 0;
+		}
+	}
+	if (seen)
+		return err_set(e, ENODEV, "device '%s' is not usable: %s", seen->id, seen->why);
+	return err_set(e, ENODEV, "trust source '%s' is not on this machine", name);
+}
+
+int backend_ops(const struct device *dev, const struct backend_ops **ret, struct err *e)
+{
+	const void *table;
+	int r = module_load(dev->backend->name, &table, e);
+
+	if (r == 0)
+		*ret = table;
+	return r;
+}

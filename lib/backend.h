@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a backend is: the driver of one kind of trust source.
+ *
+ * backends/NAME.c holds its face, a const struct backend that costs nothing to link: name, probe and the roles it plays.
+ * backends/NAME/ holds its body, a const struct backend_ops in the shared object NAME.so, which is linked normally
+ * to the libraries it needs and loaded by backend_ops() when a command uses the device. In the body a NULL role means
+ * "cannot"; a test keeps face and body in step.
+ */
+#ifndef HWKEY_BACKEND_H
+#define HWKEY_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cleanup.h"
+#include "token.h"
+
+struct blob;
+struct device;
+struct env;
+struct err;
+struct secret;
+
+enum role {
+	ROLE_KEY = 1 << 0,	/* keys of the repository: generate, wrap, rewrap, ... */
+	ROLE_SEAL = 1 << 1,	/* small secrets bound to a context: data keys of sealed files, passphrases of LUKS2 slots */
+	ROLE_STORE = 1 << 2,	/* a platform keystore: labelled objects */
+};
+
+enum device_state { DEVICE_ONLINE, DEVICE_OFFLINE, DEVICE_LOCKED };
+
+struct device {
+	const struct backend *backend;
+	char id[64];			/* unique on this machine: "local", "tpm0", "00.0035" */
+	char model[64];
+	enum device_state state;
+	char why[128];			/* if not online: what to do about it; else what protects its keys */
+	const struct env *env;
+	struct device *next;
+};
+
+struct backend {
+	const char *name;		/* also of its shared object */
+	const char *summary;
+	unsigned roles;			/* of enum role */
+	const char *const *key_types;	/* for generate --type, lower case, NULL-terminated, strongest first */
+	/* Appends what is on this machine to *list. -ENODEV without a message: nothing. Cheap, opens no key, asks nothing. */
+	int (*probe)(const struct env *, struct device **list, struct err *e);
+};
+
+/* --- ROLE_KEY ------------------------------------------------------------------------------------------------ */
+
+struct key_params {
+	const char *type;		/* lower case, as in key_types; NULL: the backend's first */
+	unsigned bits;			/* of one clear key: 128, 192, 256; 0: 256 */
+	bool xts;			/* two keys of that size */
+};
+
+enum rewrap_flags {
+	REWRAP_TO_NEW = 1 << 0,		/* under a wrapping key made for it */
+};
+
+struct key_state {			/* verify: the token opens here, and under what */
+	char under[80];			/* for a person: "wrapping key 1a2b... (current)" */
+	bool current;			/* false: rewrap would move it */
+};
+
+struct key_ops {
+	int (*generate)(const struct device *, const struct key_params *, struct blob *ret_token, struct err *e);
+	int (*wrap)(const struct device *, const struct key_params *, const struct secret *clear, struct blob *ret_token,
+		    struct err *e);
+	/* The same effective key under the current (or a new) wrapping key. Several tokens share one new wrapping key. */
+	int (*rewrap)(const struct device *, unsigned flags, const struct blob *tokens, size_t n, struct blob *ret_tokens,
+		      struct err *e);
+	int (*verify)(const struct device *, const struct blob *token, struct key_state *ret, struct err *e);
+	/* NULL where the effective key never leaves the trust source. */
+	int (*unwrap)(const struct device *, const struct blob *token, struct secret *ret_clear, struct err *e);
+	/* 64 lower-case hex digits and a NUL: zkey's verification pattern of the effective key. */
+	int (*pattern)(const struct device *, const struct blob *token, char ret[65], struct err *e);
+};
+
+/* --- ROLE_SEAL ----------------------------------------------------------------------------------------------- */
+
+enum { SEAL_SECRET_MAX = 1024 };	/* bytes */
+
+struct seal_ops {
+	/* BINDING is authenticated, not stored: unseal fails with EBADMSG unless it is given the same bytes. */
+	int (*seal)(const struct device *, const struct secret *, const struct blob *binding, struct blob *ret, struct err *e);
+	int (*unseal)(const struct device *, const struct blob *sealed, const struct blob *binding, struct secret *ret,
+		      struct err *e);
+};
+
+/* --- ROLE_STORE ---------------------------------------------------------------------------------------------- */
+
+enum consumer { CONSUMER_FIRMWARE = 1, CONSUMER_BOOTLOADER = 2, CONSUMER_OS = 3 };
+
+enum { LABEL_MAX = 239, OBJECT_OVERHEAD = 64 };	/* bytes; overhead is what accounting adds per object */
+
+/* PowerVM's bits (IBM numbering: bit n is 0x80000000 >> n). */
+enum policy {
+	POLICY_OSSECBOOTAUDIT = 0x40000000, POLICY_OSSECBOOTENFORCE = 0x20000000, POLICY_PWSET = 0x10000000,
+	POLICY_WORLDREADABLE = 0x08000000, POLICY_IMMUTABLE = 0x04000000, POLICY_TRANSIENT = 0x02000000,
+	POLICY_SIGNEDUPDATE = 0x01000000, POLICY_WRAPPINGKEY = 0x00800000, POLICY_HVPROVISIONED = 0x00000008,
+};
+
+struct object_name {
+	enum consumer consumer;
+	const unsigned char *label;	/* any bytes */
+	size_t len;			/* 1 to LABEL_MAX */
+};
+
+struct object {				/* what list shows of one */
+	enum consumer consumer;
+	unsigned char label[LABEL_MAX];
+	size_t label_len;
+	uint32_t policy;
+	size_t size;			/* of the data; 0 for a wrapping key, which is never readable */
+	uint64_t generation;		/* of the store when it was written */
+};
+
+struct store_info {
+	char uuid[37];
+	uint64_t generation;
+	size_t total, used;		/* bytes, overhead counted */
+	size_t objects;
+	char protection[128];		/* the grade of the best root-key slot, for a person */
+};
+
+struct store_ops {
+	int (*read)(const struct device *, const struct object_name *, struct secret *ret, struct err *e);
+	/* REPLACE false: EEXIST if there is one. Durable on return. */
+	int (*write)(const struct device *, const struct object_name *, uint32_t policy, bool replace, const struct secret *,
+		     struct err *e);
+	int (*remove)(const struct device *, const struct object_name *, struct err *e);
+	/* *ret is malloc'd, sorted by consumer and label. */
+	int (*list)(const struct device *, struct object **ret, size_t *ret_n, struct err *e);
+	int (*info)(const struct device *, struct store_info *ret, struct err *e);
+};
+
+/* ------------------------------------------------------------------------------------------------------------- */
+
+struct backend_ops {			/* symbol hwkey_module of NAME.so */
+	const struct key_ops *key;
+	const struct seal_ops *seal;
+	const struct store_ops *store;
+};
+
+extern const struct backend *const backends[];	/* backends/registry.c; NULL-terminated, in order of preference */
+
+const struct backend *backend_find(const char *name);	/* NULL: no such backend */
+
+int device_add(struct device **list, const struct backend *, const struct env *, const char *id, const char *model,
+	       enum device_state, const char *why, struct err *e);
+int device_enumerate(const struct env *, struct device **ret, struct err *e);
+void device_free_list(struct device *);
+
+/* The device called ID (or BACKEND:ID); without ID the first one online that plays ROLE. *ret stays LIST's. */
+int device_select(struct device *list, enum role, const char *id, struct device **ret, struct err *e);
+/* The first online device of the backend called NAME: what a token or a sealed file names. */
+int device_of_backend(struct device *list, const char *name, struct device **ret, struct err *e);
+
+/* Loads the body of DEV's backend; *ret lives until the process ends. */
+int backend_ops(const struct device *, const struct backend_ops **ret, struct err *e);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What lib and backends may know of the run. They read neither argv nor the environment and never print: whoever starts
+ * them (cmd/main.c, the token plug-in) fills this in.
+ */
+#ifndef HWKEY_ENV_H
+#define HWKEY_ENV_H
+
+#include <stdbool.h>
+
+struct err;
+struct secret;
+
+struct env {
+	const char *pks_dir;	/* the local keystore: default /var/lib/hwkey/pks */
+	bool keystore_create;	/* first use may create the local keystore (false at boot, in the plug-in) */
+
+	/*
+	 * Asks for the secret called NAME (a credential's name, such as "hwkey.pks-passphrase"); PROMPT is for a person.
+	 * ENOKEY when nobody can answer (batch mode, no terminal). NULL ask: as if it returned ENOKEY.
+	 */
+	int (*ask)(const struct env *, const char *name, const char *prompt, struct secret *ret, struct err *e);
+
+	/* One line for the user that is no error: a grade of protection, a skipped step. NULL: dropped. */
+	void (*note)(const struct env *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+	void *ctx;		/* of the two callbacks */
+};
+
+#endif

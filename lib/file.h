@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files that are there whole or not at all. Every name is relative to a directory descriptor and is never followed
+ * through a symbolic link. Writers of one directory hold its lock (lock_take), so one temporary name is enough: what a
+ * killed writer left under it is replaced by the next one.
+ */
+#ifndef HWKEY_FILE_H
+#define HWKEY_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct blob;
+struct err;
+
+#define FILE_TEMP ".hwkey.tmp"
+
+struct file_attr {
+	mode_t mode;		/* exactly this, whatever the umask */
+	gid_t gid;		/* (gid_t)-1: leave */
+};
+
+/* ENOENT without a message when absent; ELOOP for a symbolic link; EFBIG over MAX. Regular files only. */
+int file_read_at(int dirfd, const char *name, size_t max, struct blob *ret, struct err *e);
+
+/*
+ * Writes FILE_TEMP, fsyncs it and renames it to NAME. REPLACE false: EEXIST if NAME is there. On error NAME is as it was.
+ * The rename is durable after dir_sync(); a caller with several files syncs once.
+ */
+int file_write_at(int dirfd, const char *name, const void *data, size_t len, const struct file_attr *, bool replace,
+		  struct err *e);
+int dir_sync(int dirfd, struct err *e);
+
+int write_all(int fd, const void *data, size_t len);			/* 0 or -errno */
+int pwrite_all(int fd, const void *data, size_t len, off_t at);		/* 0 or -errno */
+int fdatasync_retry(int fd);						/* 0 or -errno; EINTR is retried, an error never is */
+
+/*
+ * Exclusive lock on NAME in DIRFD (created if absent) by flock(2), released by closing *ret_fd. Waits up to
+ * LOCK_WAIT_MS, then ETIMEDOUT. Readers take no lock.
+ */
+enum { LOCK_WAIT_MS = 60000 };
+int lock_take(int dirfd, const char *name, const struct file_attr *, int *ret_fd, struct err *e);
+
+#endif

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "err.h"
+
+static void *map_secretmem(size_t size)
+{
+#ifdef SYS_memfd_secret
+	AUTO_CLOSE int fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
+		return MAP_FAILED;
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+#else
+	(void)size;
+	return MAP_FAILED;
+#endif
+}
+
+static void *map_locked(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p != MAP_FAILED) {
+		(void)mlock(p, size);	/* best effort: RLIMIT_MEMLOCK may forbid it */
+		(void)madvise(p, size, MADV_DONTDUMP);
+		(void)madvise(p, size, MADV_WIPEONFORK);
+	}
+	return p;
+}
+
+int secret_alloc(struct secret *ret, size_t size, struct err *e)
+{
+	size_t mapped = size ? size : 1;
+	void *p = map_secretmem(mapped);
+
+	if (p == MAP_FAILED)
+		p = map_locked(mapped);
+	if (p == MAP_FAILED)
+		return err_sys(e, "cannot map %zu bytes of secret memory", size);
+	*ret = (struct secret){ .data = p, .size = mapped };
+	return 0;
+}
+
+int secret_copy(struct secret *ret, const void *data, size_t len, struct err *e)
+{
+	int r = secret_alloc(ret, len, e);
+
+	if (r == 0 && len)
+		memcpy(ret->data, data, len);
+	ret->len = r == 0 ? len : 0;
+	return r;
+}
+
+int random_bytes(void *p, size_t len, struct err *e)
+{
+	unsigned char *at = p;
+
+	while (len) {
+		ssize_t n = getrandom(at, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "cannot get random bytes");
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int secret_random(struct secret *ret, size_t len, struct err *e)
+{
+	AUTO_SECRET struct secret s = { 0 };
+	int r = secret_alloc(&s, len, e);
+
+	if (r == 0)
+		r = random_bytes(s.data, len, e);
+	if (r < 0)
+		return r;
+	s.len = len;
+	*ret = s;
+	s = (struct secret){ 0 };
+	return 0;
+}
+
+static int fill(struct secret *s, int fd, size_t max, struct err *e)
+{
+	for (;;) {
+		ssize_t n = read(fd, s->data + s->len, s->size - s->len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "cannot read");
+		if (n == 0)
+			return 0;
+		s->len += (size_t)n;
+		if (s->len > max)
+			return err_set(e, EFBIG, "longer than %zu bytes", max);
+	}
+}
+
+int secret_read(struct secret *ret, int fd, size_t max, struct err *e)
+{
+	AUTO_SECRET struct secret s = { 0 };
+	int r = secret_alloc(&s, max + 1, e);
+
+	if (r == 0)
+		r = fill(&s, fd, max, e);
+	if (r < 0)
+		return r;
+	*ret = s;
+	s = (struct secret){ 0 };
+	return 0;
+}
+
+void secret_done(struct secret *s)
+{
+	if (s->data) {
+		explicit_bzero(s->data, s->size);
+		(void)munmap(s->data, s->size);
+	}
+	*s = (struct secret){ 0 };
+}
+
+void secret_protect_process(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
