@@ -51,8 +51,6 @@ root    := $(B)/root
 bin     := $(root)$(BINDIR)/hwkey
 moddir  := $(root)$(MODULEDIR)
 plugin  := $(root)$(TOKENDIR)/libcryptsetup-token-hwkey.so
-modules := out seal soft luks
-module_so := $(modules:%=$(moddir)/%.so)
 
 lib_src  := $(wildcard lib/*.c)
 face_src := $(wildcard backends/*.c)
@@ -63,6 +61,8 @@ luks_src := $(filter-out lib/luks/plugin.c,$(wildcard lib/luks/*.c))
 soft_src := $(wildcard backends/soft/*.c)
 plugin_src := $(wildcard lib/luks/plugin.c lib/luks/luks-token.c)
 all_src  := $(lib_src) $(face_src) $(cmd_src) $(out_src) $(seal_src) $(luks_src) $(soft_src) lib/luks/plugin.c
+modules  := $(foreach m,out seal soft luks,$(if $($(m)_src),$m))
+module_so := $(modules:%=$(moddir)/%.so)
 objs      = $(patsubst %.c,$(B)/%.o,$(1))
 
 out_libs  = $(LIBS_smartcols)
@@ -74,7 +74,7 @@ ifneq ($(V),1)
 Q = @printf '  %-7s %s\n' $1 $(patsubst $(B)/%,%,$@);
 endif
 
-all: $(bin) $(module_so) $(plugin) $(B)/hwkey
+all: $(bin) $(module_so) $(if $(plugin_src),$(plugin)) $(B)/hwkey ## the binary, its modules and the token plug-in
 
 $(B)/hwkey: $(bin)
 	@ln -sfn $(patsubst $(B)/%,%,$(bin)) $@

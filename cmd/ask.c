@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/* Questions to a person: secrets and confirmations. A script answers secrets through $CREDENTIALS_DIRECTORY. */
+#include "cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+
+#include "lib/file.h"
+
+enum { SECRET_MAX = 4096, LINE_SECRET_MAX = 512 };	/* bytes: credential file, typed line */
+
+void note(const struct env *env, const char *fmt, ...)
+{
+	const struct hwkey *hw = env->ctx;
+	va_list ap;
+
+	if (hw->quiet)
+		return;
+	(void)fputs("hwkey: ", stderr);
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+}
+
+/* -ENOENT without a message: no such credential. */
+static int read_credential(const char *name, struct secret *ret, struct err *e)
+{
+	const char *path = secure_getenv("CREDENTIALS_DIRECTORY");
+	AUTO_CLOSE int dir = -1, fd = -1;
+	int r;
+
+	if (!path)
+		return -ENOENT;
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir >= 0)
+		fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open credential '%s'", name);
+	r = secret_read(ret, fd, SECRET_MAX, e);
+	return r < 0 ? err_prefix(e, "credential '%s'", name) : 0;
+}
+
+static void strip_newline(struct secret *s)
+{
+	if (s->len && s->data[s->len - 1] == '\n')
+		s->len--;
+}
+
+/* One line, byte by byte: a buffered reader would keep a copy. */
+static int read_line(int fd, struct secret *s, struct err *e)
+{
+	for (;;) {
+		unsigned char *p = s->data + s->len;
+		ssize_t n = read(fd, p, 1);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "cannot read from the terminal");
+		if (n == 0 || *p == '\n')
+			return n == 0 && s->len == 0 ? err_set(e, ENOKEY, "no answer") : 0;
+		if (++s->len == LINE_SECRET_MAX)
+			return err_set(e, EFBIG, "answer is longer than %d bytes", LINE_SECRET_MAX - 1);
+	}
+}
+
+static int prompt(int tty, const char *text, bool echo, struct secret *ret, struct err *e)
+{
+	AUTO_SECRET struct secret s = { 0 };
+	struct termios saved, quiet;
+	int r;
+
+	if (tcgetattr(tty, &saved) < 0)
+		return err_sys(e, "cannot use the terminal");
+	r = secret_alloc(&s, LINE_SECRET_MAX, e);
+	if (r < 0)
+		return r;
+	quiet = saved;
+	if (!echo)
+		quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);	/* no signal leaves the terminal without echo */
+	(void)dprintf(tty, "%s ", text);
+	if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
+		return err_sys(e, "cannot use the terminal");
+	r = read_line(tty, &s, e);
+	(void)tcsetattr(tty, TCSANOW, &saved);
+	if (!echo)
+		(void)dprintf(tty, "\n");
+	if (r == 0 && !echo && memchr(s.data, 3, s.len))	/* Ctrl-C */
+		r = err_set(e, EINTR, "interrupted");
+	if (r < 0)
+		return r;
+	*ret = s;
+	s = (struct secret){ 0 };
+	return 0;
+}
+
+static int open_tty(const struct env *env, const char *name, struct err *e)
+{
+	const struct hwkey *hw = env->ctx;
+	int tty = hw->batch ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (tty >= 0)
+		return tty;
+	return err_set(e, ENOKEY, "nobody can be asked here: give credential '%s' in $CREDENTIALS_DIRECTORY", name);
+}
+
+int ask_secret(const struct env *env, const char *name, const char *text, struct secret *ret, struct err *e)
+{
+	AUTO_CLOSE int tty = -1;
+	int r = read_credential(name, ret, e);
+
+	if (r == 0)
+		strip_newline(ret);
+	if (r != -ENOENT)
+		return r;
+	tty = open_tty(env, name, e);
+	return tty < 0 ? tty : prompt(tty, text, false, ret, e);
+}
+
+int ask_new_secret(const struct env *env, const char *name, const char *text, struct secret *ret, struct err *e)
+{
+	AUTO_SECRET struct secret first = { 0 }, again = { 0 };
+	AUTO_CLOSE int tty = -1;
+	int r = read_credential(name, ret, e);
+
+	if (r == 0)
+		strip_newline(ret);
+	if (r != -ENOENT)
+		return r;
+	tty = open_tty(env, name, e);
+	if (tty < 0)
+		return tty;
+	r = prompt(tty, text, false, &first, e);
+	if (r == 0)
+		r = prompt(tty, "Again:", false, &again, e);
+	if (r < 0)
+		return r;
+	if (first.len == 0)
+		return err_set(e, EINVAL, "an empty passphrase protects nothing");
+	if (first.len != again.len || memcmp(first.data, again.data, first.len) != 0)
+		return err_set(e, EINVAL, "the two passphrases differ");
+	*ret = first;
+	first = (struct secret){ 0 };
+	return 0;
+}
+
+int confirm(struct hwkey *hw, const char *question, struct err *e)
+{
+	AUTO_CLOSE int tty = hw->batch ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	AUTO_SECRET struct secret answer = { 0 };
+	char text[256];
+	int r;
+
+	if (tty < 0)
+		return err_set(e, EACCES, "needs a confirmation and nobody can be asked here: use --force");
+	(void)snprintf(text, sizeof(text), "%s [y/N]", question);
+	r = prompt(tty, text, true, &answer, e);
+	if (r < 0)
+		return r;
+	if (answer.len && (answer.data[0] == 'y' || answer.data[0] == 'Y'))
+		return 0;
+	return err_set(e, EACCES, "not confirmed");
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#include "cmd.h"
+
+#include <string.h>
+
+extern const struct cmd cmd_list_devices;
+
+const struct cmd *const commands[] = {
+	&cmd_list_devices,
+	NULL
+};
+
+const struct cmd *cmd_find(const char *name)
+{
+	for (size_t i = 0; commands[i]; i++)
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/*
+ * hwkey --complete WORD...: candidates for the last WORD, one per line. Called by completions/. "#file" and "#dir" mean
+ * that the shell completes a path.
+ */
+#include "cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_keys(struct hwkey *hw)
+{
+	AUTO_FREE char **names = NULL;
+	struct err e = { 0 };
+	size_t n = 0;
+
+	if (repo_open(&hw->repo, hw->repo_path, 0, &e) == 0 && repo_names(&hw->repo, &names, &n, &e) == 0)
+		for (size_t i = 0; i < n; i++)
+			puts(names[i]);
+}
+
+static void print_devices(struct hwkey *hw)
+{
+	struct err e = { 0 };
+
+	if (device_enumerate(&hw->env, &hw->devices, &e) == 0)
+		for (const struct device *d = hw->devices; d; d = d->next)
+			puts(d->id);
+}
+
+static void print_commands(void)
+{
+	for (size_t i = 0; commands[i]; i++)
+		puts(commands[i]->name);
+}
+
+static void print_candidates(struct hwkey *hw, const char *const *choices, enum complete what)
+{
+	for (size_t i = 0; choices && choices[i]; i++)
+		puts(choices[i]);
+	switch (what) {
+	case COMPLETE_KEY:
+		print_keys(hw);
+		break;
+	case COMPLETE_DEVICE:
+		print_devices(hw);
+		break;
+	case COMPLETE_COMMAND:
+		print_commands();
+		break;
+	case COMPLETE_FILE: case COMPLETE_VOLUME:
+		puts("#file");
+		break;
+	case COMPLETE_DIR:
+		puts("#dir");
+		break;
+	case COMPLETE_NONE: case COMPLETE_OBJECT:	/* reading labels could ask for a passphrase */
+		break;
+	}
+}
+
+static void print_options(const struct opt_group *g, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (const struct opt *o = g[i].opts; o && o->type != OPT_END; o++)
+			printf("--%s%s\n", o->name, o->type == OPT_TYPE_FLAG ? "" : "=");
+}
+
+/* Words before the last that are neither options nor their values. */
+static size_t count_args(const struct opt_group *g, size_t n, int argc, const char **argv)
+{
+	size_t args = 0;
+
+	for (int i = 1; i < argc - 1; i++) {
+		const struct opt *o = opt_find(g, n, argv[i]);
+
+		if (o && o->type != OPT_TYPE_FLAG)
+			i++;
+		else if (argv[i][0] != '-' || !argv[i][1])
+			args++;
+	}
+	return args;
+}
+
+static enum complete argument_kind(const struct cmd *c, size_t at)
+{
+	enum complete last = COMPLETE_NONE;
+
+	if (c->max_args >= 0 && at >= (size_t)c->max_args)
+		return COMPLETE_NONE;
+	for (size_t i = 0; i <= at && i < ARRAY_SIZE(c->complete); i++)
+		if (c->complete[i] != COMPLETE_NONE || c->max_args >= 0)
+			last = c->complete[i];
+	return last;
+}
+
+/* "--device=lo" arrives as one word from zsh and fish, as "--device" "=" "lo" from bash. */
+static const struct opt *option_of_value(const struct opt_group *g, size_t n, int argc, const char **argv)
+{
+	const char *last = argv[argc - 1], *eq = strchr(last, '=');
+	char name[64];
+
+	if (!strncmp(last, "--", 2) && eq) {
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(eq - last), last);
+		return opt_find(g, n, name);
+	}
+	if (argc > 3 && !strcmp(argv[argc - 2], "="))
+		return opt_find(g, n, argv[argc - 3]);
+	return argc > 2 ? opt_find(g, n, argv[argc - 2]) : NULL;
+}
+
+int complete(struct hwkey *hw, int argc, const char **argv)
+{
+	const struct cmd *c = argc > 1 ? cmd_find(argv[0]) : NULL;
+	const struct opt_group g[] = {
+		{ c ? c->opts : NULL, NULL }, { c && c->needs & SHOWS ? opts_shows : NULL, NULL }, { opts_common, NULL },
+	};
+	const struct opt *o;
+
+	if (argc <= 1 || (argc == 2 && !strcmp(argv[0], "help")))
+		print_commands();
+	if (argc <= 1)
+		puts("help\n--help\n--version");
+	if (!c)
+		return 0;
+	o = option_of_value(g, ARRAY_SIZE(g), argc, argv);
+	if (o && o->type != OPT_TYPE_FLAG)
+		print_candidates(hw, o->choices, o->complete);
+	else if (argv[argc - 1][0] == '-' && argv[argc - 1][1])
+		print_options(g, ARRAY_SIZE(g));
+	else
+		print_candidates(hw, NULL, argument_kind(c, count_args(g, ARRAY_SIZE(g), argc, argv)));
+	return 0;
+}

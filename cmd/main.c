@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/* The dispatcher, and the only printer of errors. */
+#include "cmd.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/module.h"
+
+const char module_dir[] = MODULE_DIR;
+
+const struct opt opts_common[] = {
+	OPT_STR(struct common, repository, "repository", 'R', "DIR", "Use the key repository DIR", .complete = COMPLETE_DIR),
+	OPT_FLAG(struct common, batch, "batch", 0, "Ask nothing: fail instead"),
+	OPT_FLAG(struct common, quiet, "quiet", 'q', "Print errors only"),
+	OPT_FLAG(struct common, verbose, "verbose", 'V', "Say more"),
+	OPT_FLAG(struct common, help, "help", 'h', "Show this help"),
+	{ 0 }
+};
+
+const struct opt opts_shows[] = {
+	OPT_FLAG(struct common, json, "json", 'J', "Print JSON"),
+	OPT_STR(struct common, output, "output", 0, "COLUMNS", "Show these columns, separated by commas"),
+	OPT_FLAG(struct common, raw, "raw", 0, "Print rows of values without padding"),
+	OPT_FLAG(struct common, noheadings, "noheadings", 0, "Print no headings"),
+	{ 0 }
+};
+
+static void print_usage(FILE *f)
+{
+	(void)fputs("Usage: hwkey COMMAND [OPTION...] [ARGUMENT...]\n\n"
+		    "Keys bound to this machine's key-protecting hardware.\n\nCommands:\n", f);
+	for (size_t i = 0; commands[i]; i++)
+		(void)fprintf(f, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
+	(void)fputs("\n'hwkey COMMAND --help' shows a command's options, hwkey(8) the exit statuses.\n", f);
+}
+
+static int prepare(struct hwkey *hw, const struct cmd *c, struct err *e)
+{
+	int r = 0;
+
+	if (c->needs & (NEED_REPO | NEED_REPO_WRITE))
+		r = repo_open(&hw->repo, hw->repo_path, c->needs & NEED_REPO_WRITE ? REPO_WRITE : 0, e);
+	if (r == 0 && c->needs & NEED_DEVICES)
+		r = device_enumerate(&hw->env, &hw->devices, e);
+	return r;
+}
+
+static void release(struct hwkey *hw)
+{
+	device_free_list(hw->devices);
+	repo_done(&hw->repo);
+}
+
+static void take_common(struct hwkey *hw, const struct common *common)
+{
+	if (common->repository)
+		hw->repo_path = common->repository;
+	hw->quiet = common->quiet;
+	hw->verbose = common->verbose;
+	hw->batch = common->batch;
+	hw->out = (struct out_format){ .json = common->json, .raw = common->raw, .noheadings = common->noheadings,
+				       .columns = common->output };
+}
+
+static int check_args(const struct cmd *c, const struct args *args, struct err *e)
+{
+	if (args->argc < c->min_args)
+		return err_set(e, EINVAL, "an argument is missing: hwkey %s [OPTION...] %s", c->name, c->synopsis);
+	if (c->max_args >= 0 && args->argc > c->max_args)
+		return err_set(e, EINVAL, "unexpected argument '%s'", args->argv[c->max_args]);
+	return 0;
+}
+
+static int run(struct hwkey *hw, const struct cmd *c, int argc, const char **argv, struct err *e)
+{
+	_Alignas(max_align_t) char values[OPTS_SIZE] = { 0 };
+	struct common common = { 0 };
+	const struct opt_group groups[] = {
+		{ c->opts, values }, { c->needs & SHOWS ? opts_shows : NULL, &common }, { opts_common, &common },
+	};
+	struct args args = { 0 };
+	char prog[64];
+	int r;
+
+	(void)snprintf(prog, sizeof(prog), "hwkey %s", c->name);
+	r = opt_parse(prog, argc, argv, groups, ARRAY_SIZE(groups), &args, e);
+	take_common(hw, &common);
+	if (r == 0 && common.help) {
+		printf("%s.\n", c->summary);
+		opt_print_help(prog, c->synopsis, groups, ARRAY_SIZE(groups));
+	} else if (r == 0) {
+		r = check_args(c, &args, e);
+		if (r == 0)
+			r = prepare(hw, c, e);
+		if (r == 0)
+			r = c->run(hw, values, &args, e);
+	}
+	if (fflush(stdout) != 0 && r == 0)
+		r = err_sys(e, "cannot write to standard output");
+	release(hw);
+	opt_done(groups, ARRAY_SIZE(groups), &args);
+	return r;
+}
+
+/* The words before a command: hwkey --version, hwkey --help, hwkey help [COMMAND], hwkey --complete. -1: none of them. */
+static int run_word(struct hwkey *hw, int argc, const char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "--help";
+	int status = argc > 1 ? 0 : 2;
+
+	if (!strcmp(word, "--complete")) {
+		(void)complete(hw, argc - 2, argv + 2);
+		release(hw);
+	} else if (!strcmp(word, "--version")) {
+		puts("hwkey " HWKEY_VERSION);
+	} else if (!strcmp(word, "--help") || !strcmp(word, "-h") || (!strcmp(word, "help") && argc == 2)) {
+		print_usage(status ? stderr : stdout);
+	} else {
+		return -1;
+	}
+	if (fflush(stdout) == 0)
+		return status;
+	(void)fprintf(stderr, "hwkey: cannot write to standard output: %s\n", strerror(errno));
+	return 1;
+}
+
+/* No argument of ours holds a control character: one line stays one line, and a terminal is not written to by a file name. */
+static void print_error(const char *name, struct err *e)
+{
+	for (char *p = e->msg; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	(void)fprintf(stderr, "hwkey %s: %s\n", name, e->msg[0] ? e->msg : strerror(e->code));
+}
+
+int main(int argc, const char **argv)
+{
+	const char *repo = secure_getenv("HWKEY_REPOSITORY"), *pks = secure_getenv("HWKEY_PKS_DIR");
+	struct hwkey hw = {
+		.env = { .pks_dir = pks ? pks : "/var/lib/hwkey/pks", .keystore_create = true, .ask = ask_secret, .note = note,
+			 .ctx = &hw },
+		.repo_path = repo ? repo : "/etc/hwkey/repository", .repo = { .dirfd = -1, .lockfd = -1 },
+	};
+	const char *help[] = { "hwkey", argc > 2 ? argv[2] : NULL, "--help", NULL };
+	struct err e = { 0 };
+	const struct cmd *c;
+	int r;
+
+	secret_protect_process();
+	(void)umask(077);
+	r = run_word(&hw, argc, argv);
+	if (r >= 0)
+		return r;
+	if (argc == 3 && !strcmp(argv[1], "help")) {
+		argv = help;
+		argc = 3;
+	}
+	c = cmd_find(argv[1]);
+	if (!c) {
+		(void)fprintf(stderr, "hwkey: no command '%s'; 'hwkey --help' lists them\n", argv[1]);
+		return err_exit_status(EINVAL);
+	}
+	r = run(&hw, c, argc - 1, argv + 1, &e);
+	if (r < 0)
+		print_error(c->name, &e);
+	return err_exit_status(-r);
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+/* Module "out": rows through libsmartcols, so that tables and JSON look like lsblk's. */
+#include "lib/out.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/module.h"
+
+enum { COLUMNS_MAX = 64, KEY_MAX = 40 };	/* of a table; bytes of a JSON key */
+
+struct out {
+	struct libscols_table *table;
+	const struct column *columns;
+	struct out_format format;
+	size_t shown[COLUMNS_MAX];	/* indexes into columns */
+	size_t n;
+};
+
+static const int json_types[] = {
+	[OUT_STRING] = SCOLS_JSON_STRING, [OUT_NUMBER] = SCOLS_JSON_NUMBER, [OUT_BOOL] = SCOLS_JSON_BOOLEAN,
+	[OUT_LIST] = SCOLS_JSON_ARRAY_STRING,
+};
+
+static int find_column(const struct column *columns, const char *name, size_t len)
+{
+	for (size_t i = 0; columns[i].name; i++)
+		if (strlen(columns[i].name) == len && !strncasecmp(columns[i].name, name, len))
+			return (int)i;
+	return -ENOENT;
+}
+
+static int choose(struct out *o, struct err *e)
+{
+	const char *at = o->format.columns;
+
+	for (size_t i = 0; !at && o->columns[i].name; i++)
+		if (!o->columns[i].hidden || o->format.json)
+			o->shown[o->n++] = i;
+	while (at) {
+		size_t len = strcspn(at, ",");
+		int i = find_column(o->columns, at, len);
+
+		if (i < 0 || o->n == COLUMNS_MAX)
+			return err_set(e, EINVAL, "no column '%.*s' to show", (int)len, at);
+		o->shown[o->n++] = (size_t)i;
+		at = at[len] ? at + len + 1 : NULL;
+	}
+	return 0;
+}
+
+static int add_column(struct out *o, const struct column *c, struct err *e)
+{
+	char key[KEY_MAX];
+	struct libscols_column *col;
+	size_t i;
+
+	for (i = 0; c->name[i] && i < sizeof(key) - 1; i++)
+		key[i] = (char)(o->format.json ? tolower((unsigned char)c->name[i]) : c->name[i]);
+	key[i] = '\0';
+	col = scols_table_new_column(o->table, key, 0, c->type == OUT_NUMBER ? SCOLS_FL_RIGHT : 0);
+	if (!col || scols_column_set_json_type(col, json_types[c->type]) < 0)
+		return err_nomem(e);
+	if (c->type == OUT_LIST && o->format.json)
+		(void)scols_column_set_wrapfunc(col, NULL, scols_wrapnl_nextchunk, NULL);
+	return 0;
+}
+
+static int open_table(struct out *o, const char *name, struct err *e)
+{
+	int r = 0;
+
+	o->table = scols_new_table();
+	if (!o->table || scols_table_set_name(o->table, name) < 0)
+		return err_nomem(e);
+	(void)scols_table_enable_json(o->table, o->format.json);
+	(void)scols_table_enable_raw(o->table, o->format.raw);
+	(void)scols_table_enable_noheadings(o->table, o->format.noheadings);
+	for (size_t i = 0; r == 0 && i < o->n; i++)
+		r = add_column(o, &o->columns[o->shown[i]], e);
+	return r;
+}
+
+static void free_out(struct out *o)
+{
+	if (o)
+		scols_unref_table(o->table);
+	free(o);
+}
+
+static int open_out(struct out **ret, const char *name, const struct column *columns, const struct out_format *f,
+		    struct err *e)
+{
+	struct out *o = calloc(1, sizeof(*o));
+	int r;
+
+	if (!o)
+		return err_nomem(e);
+	o->columns = columns;
+	o->format = *f;
+	r = choose(o, e);
+	if (r == 0)
+		r = open_table(o, name, e);
+	if (r < 0) {
+		free_out(o);
+		return r;
+	}
+	*ret = o;
+	return 0;
+}
+
+/* A list in a table or a record is one cell, "a, b"; for JSON smartcols splits it at newlines itself. */
+static char *format_cell(const struct out *o, const struct column *c, const char *v)
+{
+	size_t n = 0;
+	char *cell = malloc(2 * strlen(v) + 4);
+
+	if (!cell)
+		return NULL;
+	if (c->type == OUT_BOOL && !o->format.json)
+		return strcpy(cell, *v == '1' ? "yes" : "no");
+	for (; *v; v++) {
+		if (*v == '\n' && c->type == OUT_LIST && !o->format.json) {
+			cell[n++] = ',';
+			if (!o->format.raw)
+				cell[n++] = ' ';
+		} else {
+			cell[n++] = *v;
+		}
+	}
+	cell[n] = '\0';
+	return cell;
+}
+
+static int add_row(struct out *o, const char *const *values, struct err *e)
+{
+	struct libscols_line *line = scols_table_new_line(o->table, NULL);
+
+	if (!line)
+		return err_nomem(e);
+	for (size_t i = 0; i < o->n; i++) {
+		const struct column *c = &o->columns[o->shown[i]];
+		const char *v = values[o->shown[i]];
+		char *cell;
+
+		if (!v && (o->format.json || o->format.record))
+			continue;
+		cell = format_cell(o, c, v ? v : "-");
+		if (!cell || scols_line_refer_data(line, i, cell) < 0) {
+			free(cell);
+			return err_nomem(e);
+		}
+	}
+	return 0;
+}
+
+/* "NAME: value" lines, an empty line between records; fields without a value are left out. */
+static void print_record(const struct out *o, struct libscols_line *line, int width)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		struct libscols_cell *cell = scols_line_get_cell(line, i);
+		const char *v = cell ? scols_cell_get_data(cell) : NULL;
+
+		if (v)
+			printf("%-*s %s\n", width, o->columns[o->shown[i]].name, v);
+	}
+}
+
+static void print_records(const struct out *o)
+{
+	size_t n_lines = scols_table_get_nlines(o->table);
+	int width = 0;
+
+	for (size_t i = 0; i < o->n; i++) {
+		int len = (int)strlen(o->columns[o->shown[i]].name);
+
+		width = len > width ? len : width;
+	}
+	for (size_t l = 0; l < n_lines; l++) {
+		if (l)
+			putchar('\n');
+		print_record(o, scols_table_get_line(o->table, l), width + 1);
+	}
+}
+
+static int print_out(struct out *o, struct err *e)
+{
+	if (o->format.record && !o->format.json && !o->format.raw) {
+		print_records(o);
+		return 0;
+	}
+	if (scols_table_is_empty(o->table) && !o->format.json)
+		return 0;
+	return scols_print_table(o->table) < 0 ? err_set(e, EIO, "cannot print the table") : 0;
+}
+
+MODULE_EXPORT extern const struct out_module hwkey_module;
+const struct out_module hwkey_module = {
+	.open = open_out, .row = add_row, .print = print_out, .free = free_out,
+};
