@@ -74,10 +74,14 @@ ifneq ($(V),1)
 Q = @printf '  %-7s %s\n' $1 $(patsubst $(B)/%,%,$@);
 endif
 
-all: $(bin) $(module_so) $(if $(plugin_src),$(plugin)) $(B)/hwkey ## the binary, its modules and the token plug-in
+all: $(bin) $(module_so) $(if $(plugin_src),$(plugin)) $(B)/hwkey $(B)/hwkey.bash ## the binary, its modules and the token plug-in
 
 $(B)/hwkey: $(bin)
 	@ln -sfn $(patsubst $(B)/%,%,$(bin)) $@
+
+# The words that never change stand in the bash completion itself: completing them runs nothing.
+$(B)/hwkey.bash: completions/hwkey.bash $(bin)
+	$(call Q,GEN)$(bin) --complete > $@.words && sed -e '/^@WORDS@$$/{r $@.words' -e 'd;}' $< > $@ && rm $@.words
 
 $(bin): $(call objs,$(cmd_src) $(face_src)) $(B)/libhwkey.a
 	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cflags) $(all_ldflags) -pie -o $@ $^ $(LIBS_popt) $(LIBS_md)
@@ -151,7 +155,7 @@ install: all ## to DESTDIR and PREFIX
 	install -m 644 $(plugin) $(DESTDIR)$(TOKENDIR)
 	install -m 644 $(wildcard man/*.5) $(DESTDIR)$(MANDIR)/man5
 	install -m 644 $(wildcard man/*.8) $(DESTDIR)$(MANDIR)/man8
-	install -m 644 completions/hwkey.bash $(DESTDIR)$(BASHCOMPDIR)/hwkey
+	install -m 644 $(B)/hwkey.bash $(DESTDIR)$(BASHCOMPDIR)/hwkey
 	install -m 644 completions/_hwkey $(DESTDIR)$(ZSHCOMPDIR)/_hwkey
 	install -m 644 completions/hwkey.fish $(DESTDIR)$(FISHCOMPDIR)/hwkey.fish
 

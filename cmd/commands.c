@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-extern const struct cmd cmd_list_devices;
+extern const struct cmd cmd_doctor, cmd_list_devices;
 
 const struct cmd *const commands[] = {
+	&cmd_doctor,
 	&cmd_list_devices,
 	NULL
 };

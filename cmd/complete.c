@@ -2,6 +2,8 @@
 /*
  * hwkey --complete WORD...: candidates for the last WORD, one per line. Called by completions/. "#file" and "#dir" mean
  * that the shell completes a path.
+ * hwkey --complete: all words that never change, for a shell that completes them without running anything:
+ * "command NAME ARGUMENT-KIND...", "option NAME --OPTION[=]", "value NAME --OPTION WORD...".
  */
 #include "cmd.h"
 
@@ -109,6 +111,39 @@ static const struct opt *option_of_value(const struct opt_group *g, size_t n, in
 	return argc > 2 ? opt_find(g, n, argv[argc - 2]) : NULL;
 }
 
+static const char *const kinds[] = {
+	[COMPLETE_NONE] = "none", [COMPLETE_FILE] = "file", [COMPLETE_DIR] = "dir", [COMPLETE_KEY] = "ask",
+	[COMPLETE_DEVICE] = "ask", [COMPLETE_VOLUME] = "file", [COMPLETE_OBJECT] = "none", [COMPLETE_COMMAND] = "ask",
+};
+
+static void print_option_words(const struct cmd *c, const struct opt *opts)
+{
+	for (const struct opt *o = opts; o && o->type != OPT_END; o++) {
+		printf("option %s --%s%s\n", c->name, o->name, o->type == OPT_TYPE_FLAG ? "" : "=");
+		if (o->type == OPT_TYPE_FLAG)
+			continue;
+		printf("value %s --%s", c->name, o->name);
+		for (size_t i = 0; o->choices && o->choices[i]; i++)
+			printf(" %s", o->choices[i]);
+		printf("%s%s\n", o->choices ? "" : " #", o->choices ? "" : kinds[o->complete]);
+	}
+}
+
+static void print_words(void)
+{
+	for (size_t i = 0; commands[i]; i++) {
+		const struct cmd *c = commands[i];
+
+		printf("command %s", c->name);
+		for (size_t at = 0; at < ARRAY_SIZE(c->complete); at++)
+			printf(" %s", kinds[argument_kind(c, at)]);
+		putchar('\n');
+		print_option_words(c, c->opts);
+		print_option_words(c, c->needs & SHOWS ? opts_shows : NULL);
+		print_option_words(c, opts_common);
+	}
+}
+
 int complete(struct hwkey *hw, int argc, const char **argv)
 {
 	const struct cmd *c = argc > 1 ? cmd_find(argv[0]) : NULL;
@@ -117,6 +152,10 @@ int complete(struct hwkey *hw, int argc, const char **argv)
 	};
 	const struct opt *o;
 
+	if (argc == 0) {
+		print_words();
+		return 0;
+	}
 	if (argc <= 1 || (argc == 2 && !strcmp(argv[0], "help")))
 		print_commands();
 	if (argc <= 1)

@@ -13,7 +13,8 @@
 const char module_dir[] = MODULE_DIR;
 
 const struct opt opts_common[] = {
-	OPT_STR(struct common, repository, "repository", 'R', "DIR", "Use the key repository DIR", .complete = COMPLETE_DIR),
+	OPT_STR(struct common, repository, "repository", 'R', "DIR", "Use the key repository DIR",
+		.complete = COMPLETE_DIR),
 	OPT_FLAG(struct common, batch, "batch", 0, "Ask nothing: fail instead"),
 	OPT_FLAG(struct common, quiet, "quiet", 'q', "Print errors only"),
 	OPT_FLAG(struct common, verbose, "verbose", 'V', "Say more"),
@@ -128,7 +129,7 @@ static int run_word(struct hwkey *hw, int argc, const char **argv)
 	return 1;
 }
 
-/* No argument of ours holds a control character: one line stays one line, and a terminal is not written to by a file name. */
+/* One line stays one line, and no file name writes to a terminal. */
 static void print_error(const char *name, struct err *e)
 {
 	for (char *p = e->msg; *p; p++)
@@ -141,8 +142,8 @@ int main(int argc, const char **argv)
 {
 	const char *repo = secure_getenv("HWKEY_REPOSITORY"), *pks = secure_getenv("HWKEY_PKS_DIR");
 	struct hwkey hw = {
-		.env = { .pks_dir = pks ? pks : "/var/lib/hwkey/pks", .keystore_create = true, .ask = ask_secret, .note = note,
-			 .ctx = &hw },
+		.env = { .pks_dir = pks ? pks : "/var/lib/hwkey/pks", .keystore_create = true,
+			 .ask = ask_secret, .note = note, .ctx = &hw },
 		.repo_path = repo ? repo : "/etc/hwkey/repository", .repo = { .dirfd = -1, .lockfd = -1 },
 	};
 	const char *help[] = { "hwkey", argc > 2 ? argv[2] : NULL, "--help", NULL };

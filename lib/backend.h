@@ -25,7 +25,7 @@ struct secret;
 
 enum role {
 	ROLE_KEY = 1 << 0,	/* keys of the repository: generate, wrap, rewrap, ... */
-	ROLE_SEAL = 1 << 1,	/* small secrets bound to a context: data keys of sealed files, passphrases of LUKS2 slots */
+	ROLE_SEAL = 1 << 1,	/* small secrets bound to a context: data keys, passphrases of LUKS2 slots */
 	ROLE_STORE = 1 << 2,	/* a platform keystore: labelled objects */
 };
 
@@ -36,7 +36,7 @@ struct device {
 	char id[64];			/* unique on this machine: "local", "tpm0", "00.0035" */
 	char model[64];
 	enum device_state state;
-	char why[128];			/* if not online: what to do about it; else what protects its keys */
+	char why[128];			/* if not online what to do about it, else what protects its keys */
 	const struct env *env;
 	struct device *next;
 };
@@ -46,7 +46,7 @@ struct backend {
 	const char *summary;
 	unsigned roles;			/* of enum role */
 	const char *const *key_types;	/* for generate --type, lower case, NULL-terminated, strongest first */
-	/* Appends what is on this machine to *list. -ENODEV without a message: nothing. Cheap, opens no key, asks nothing. */
+	/* Appends what is on this machine to *list. -ENODEV: nothing. Cheap, opens no key, asks nothing. */
 	int (*probe)(const struct env *, struct device **list, struct err *e);
 };
 
@@ -87,7 +87,8 @@ enum { SEAL_SECRET_MAX = 1024 };	/* bytes */
 
 struct seal_ops {
 	/* BINDING is authenticated, not stored: unseal fails with EBADMSG unless it is given the same bytes. */
-	int (*seal)(const struct device *, const struct secret *, const struct blob *binding, struct blob *ret, struct err *e);
+	int (*seal)(const struct device *, const struct secret *, const struct blob *binding, struct blob *ret,
+		    struct err *e);
 	int (*unseal)(const struct device *, const struct blob *sealed, const struct blob *binding, struct secret *ret,
 		      struct err *e);
 };
@@ -131,8 +132,8 @@ struct store_info {
 struct store_ops {
 	int (*read)(const struct device *, const struct object_name *, struct secret *ret, struct err *e);
 	/* REPLACE false: EEXIST if there is one. Durable on return. */
-	int (*write)(const struct device *, const struct object_name *, uint32_t policy, bool replace, const struct secret *,
-		     struct err *e);
+	int (*write)(const struct device *, const struct object_name *, uint32_t policy, bool replace,
+		     const struct secret *, struct err *e);
 	int (*remove)(const struct device *, const struct object_name *, struct err *e);
 	/* *ret is malloc'd, sorted by consumer and label. */
 	int (*list)(const struct device *, struct object **ret, size_t *ret_n, struct err *e);
