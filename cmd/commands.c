@@ -4,10 +4,14 @@
 #include <string.h>
 
 extern const struct cmd cmd_doctor, cmd_list_devices;
+extern const struct cmd cmd_seal;
+extern const struct cmd cmd_unseal;
 
 const struct cmd *const commands[] = {
 	&cmd_doctor,
 	&cmd_list_devices,
+	&cmd_seal,
+	&cmd_unseal,
 	NULL
 };
 

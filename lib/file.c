@@ -150,17 +150,17 @@ static int temp_fill(int fd, const void *data, size_t len, const struct file_att
 }
 
 /* File systems without RENAME_NOREPLACE get link + unlink, which is as exclusive. */
-static int publish(int dirfd, const char *name, bool replace)
+int file_publish_at(int dirfd, const char *temp, const char *name, bool replace)
 {
 	if (replace)
-		return renameat(dirfd, FILE_TEMP, dirfd, name) < 0 ? -errno : 0;
-	if (renameat2(dirfd, FILE_TEMP, dirfd, name, RENAME_NOREPLACE) == 0)
+		return renameat(dirfd, temp, dirfd, name) < 0 ? -errno : 0;
+	if (renameat2(dirfd, temp, dirfd, name, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -errno;
-	if (linkat(dirfd, FILE_TEMP, dirfd, name, 0) < 0)
+	if (linkat(dirfd, temp, dirfd, name, 0) < 0)
 		return -errno;
-	(void)unlinkat(dirfd, FILE_TEMP, 0);
+	(void)unlinkat(dirfd, temp, 0);
 	return 0;
 }
 
@@ -173,7 +173,7 @@ int file_write_at(int dirfd, const char *name, const void *data, size_t len, con
 		return err_sys(e, "cannot write '%s'", name);
 	r = temp_fill(fd, data, len, a);
 	if (r == 0)
-		r = publish(dirfd, name, replace);
+		r = file_publish_at(dirfd, FILE_TEMP, name, replace);
 	if (r == 0)
 		return 0;
 	(void)unlinkat(dirfd, FILE_TEMP, 0);

@@ -31,6 +31,8 @@ int file_read_at(int dirfd, const char *name, size_t max, struct blob *ret, stru
 int file_write_at(int dirfd, const char *name, const void *data, size_t len, const struct file_attr *, bool replace,
 		  struct err *e);
 int dir_sync(int dirfd, struct err *e);
+/* The last step of it, for who writes TEMP in pieces: renames TEMP to NAME. 0 or -errno; -EEXIST as above. */
+int file_publish_at(int dirfd, const char *temp, const char *name, bool replace);
 
 int write_all(int fd, const void *data, size_t len);			/* 0 or -errno */
 int pwrite_all(int fd, const void *data, size_t len, off_t at);		/* 0 or -errno */

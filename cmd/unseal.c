@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "cmd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/module.h"
+#include "lib/seal/seal.h"
+
+struct values { char *output; bool explain, force, force_tty, json; };
+CMD_OPTS(struct values);
+
+static const struct opt opts[] = {
+	OPT_STR(struct values, output, "output", 'o', "FILE", "Write to FILE: whole, or not at all",
+		.complete = COMPLETE_FILE),
+	OPT_FLAG(struct values, explain, "explain", 0, "Open nothing: show what is needed to open it"),
+	OPT_FLAG(struct values, json, "json", 'J', "Explain in JSON"),
+	OPT_FLAG(struct values, force, "force", 'f', "Replace FILE if it exists"),
+	OPT_FLAG(struct values, force_tty, "force-tty", 0, "Write the data even to a terminal"),
+	{ 0 }
+};
+
+static const struct column columns[] = {
+	{ "FORMAT", OUT_NUMBER }, { "BACKEND" }, { "DEVICE" }, { "LABEL" }, { "CREATED" }, { NULL }
+};
+
+static int explain(const struct sealed_header *h, bool json, struct err *e)
+{
+	const struct out_format format = { .json = json, .record = true };
+	const char *label = h->label[0] ? h->label : NULL;
+	char version[12];
+	AUTO_OUT struct out *out = NULL;
+	int r = out_open(&out, "sealed", columns, &format, e);
+
+	(void)snprintf(version, sizeof(version), "%d", SEALED_VERSION);
+	if (r == 0)
+		r = out_row(out, (const char *const[]){ version, h->backend, h->device, label, h->created }, e);
+	return r == 0 ? out_print(out, e) : r;
+}
+
+/* The device the header names; where it has another id by now, the backend's first. */
+static int device_find(struct device *list, const struct sealed_header *h, struct device **ret, struct err *e)
+{
+	for (struct device *d = list; d; d = d->next) {
+		if (d->state == DEVICE_ONLINE && !strcmp(d->backend->name, h->backend) && !strcmp(d->id, h->device)) {
+			*ret = d;
+			return 0;
+		}
+	}
+	return device_of_backend(list, h->backend, ret, e);
+}
+
+static int open_here(struct hwkey *hw, const struct seal_module *m, const struct sealed *s, const struct values *o,
+		     struct err *e)
+{
+	const bool to_file = o->output && strcmp(o->output, "-") != 0;
+	const struct seal_output to = { .path = to_file ? o->output : NULL, .replace = o->force, .fd = STDOUT_FILENO };
+	const struct backend_ops *ops;
+	struct device *dev;
+	int r;
+
+	if (!to_file && !o->force_tty && isatty(STDOUT_FILENO))
+		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or --output");
+	(void)signal(SIGPIPE, SIG_IGN);		/* a reader that went away is an error with a message */
+	r = device_find(hw->devices, &s->header, &dev, e);
+	if (r == 0)
+		r = backend_ops(dev, &ops, e);
+	if (r == 0 && !ops->seal)
+		r = err_set(e, EBADMSG, "'%s' names a trust source that seals nothing: '%s'", s->name, dev->id);
+	return r == 0 ? m->unseal(dev, ops->seal, s, &to, e) : r;
+}
+
+static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
+{
+	const struct values *o = values;
+	struct sealed s = SEALED_NONE;
+	const struct seal_module *m;
+	const void *module;
+	int r;
+
+	if (o->json && !o->explain)
+		return err_set(e, EINVAL, "--json shows only what --explain explains");
+	if (o->output && o->explain)
+		return err_set(e, EINVAL, "--explain opens nothing, so there is nothing to write to '%s'", o->output);
+	r = module_load("seal", &module, e);
+	if (r < 0)
+		return r;
+	m = module;
+	r = m->open(args->argc ? args->argv[0] : NULL, &s, e);
+	if (r == 0)
+		r = o->explain ? explain(&s.header, o->json, e) : open_here(hw, m, &s, o, e);
+	m->done(&s);
+	return r;
+}
+
+const struct cmd cmd_unseal = {
+	.name = "unseal",
+	.synopsis = "[FILE]",
+	.summary = "Open sealed data",
+	.opts = opts,
+	.max_args = 1,
+	.complete = { COMPLETE_FILE },
+	.needs = NEED_DEVICES,
+	.run = run,
+};
