@@ -7,6 +7,7 @@
 
 #include "err.h"
 #include "module.h"
+#include "secret.h"
 
 const struct backend *backend_find(const char *name)
 {
@@ -20,9 +21,14 @@ int device_add(struct device **list, const struct backend *b, const struct env *
 	       enum device_state state, const char *why, struct err *e)
 {
 	struct device *d = calloc(1, sizeof(*d));
+	struct secret *session = calloc(1, sizeof(*session));
 
-	if (!d)
+	if (!d || !session) {
+		free(d);
+		free(session);
 		return err_nomem(e);
+	}
+	d->session = session;
 	d->backend = b;
 	d->env = env;
 	d->state = state;
@@ -56,6 +62,8 @@ void device_free_list(struct device *d)
 	while (d) {
 		struct device *next = d->next;
 
+		secret_done(d->session);
+		free(d->session);
 		free(d);
 		d = next;
 	}

@@ -38,6 +38,7 @@ struct device {
 	enum device_state state;
 	char why[128];			/* if not online what to do about it, else what protects its keys */
 	const struct env *env;
+	struct secret *session;		/* the body's own, empty at first, kept from call to call, wiped with the device */
 	struct device *next;
 };
 
@@ -126,7 +127,8 @@ struct store_info {
 	uint64_t generation;
 	size_t total, used;		/* bytes, overhead counted */
 	size_t objects;
-	char protection[128];		/* the grade of the best root-key slot, for a person */
+	char protection[128];		/* what the weakest root-key slot gives, for a person */
+	char slots[128];		/* names of the root-key slots, joined by '\n' */
 };
 
 struct store_ops {
@@ -138,6 +140,12 @@ struct store_ops {
 	/* *ret is malloc'd, sorted by consumer and label. */
 	int (*list)(const struct device *, struct object **ret, size_t *ret_n, struct err *e);
 	int (*info)(const struct device *, struct store_info *ret, struct err *e);
+	/*
+	 * One more way to open the store ("plain", "passphrase": only that needs PASSPHRASE). REPLACE false: EEXIST if there
+	 * is one of that name. The last way that opens it is never removed: EBUSY. NULL where the store has no such choice.
+	 */
+	int (*slot_add)(const struct device *, const char *slot, const struct secret *passphrase, bool replace, struct err *e);
+	int (*slot_remove)(const struct device *, const char *slot, struct err *e);
 };
 
 /* ------------------------------------------------------------------------------------------------------------- */
