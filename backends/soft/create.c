@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/* First use: everything is made in SOFT_NEW; the rename to SOFT_DIR is the one commit point. */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/blob.h"
+#include "lib/err.h"
+#include "lib/file.h"
+
+/* The directory that holds PATH, so that a new name in it can be made durable. */
+static int sync_parent(char *path, struct err *e)
+{
+	char *slash = strrchr(path, '/');
+	AUTO_CLOSE int fd = -1;
+
+	if (slash)
+		*slash = '\0';
+	fd = open(!slash ? "." : slash == path ? "/" : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (slash)
+		*slash = '/';
+	return fd < 0 ? err_sys(e, "cannot open the directory of '%s'", path) : dir_sync(fd, e);
+}
+
+static int make_one(char *path, struct err *e)
+{
+	if (mkdir(path, 0700) == 0)
+		return sync_parent(path, e);
+	return errno == EEXIST ? 0 : err_sys(e, "cannot create directory '%s'", path);
+}
+
+int dir_create(const char *path, struct err *e)
+{
+	AUTO_FREE char *p = strdup(path);
+	int r = 0;
+
+	if (!p)
+		return err_nomem(e);
+	for (char *slash = strchr(p + 1, '/'); r == 0 && slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		r = make_one(p, e);
+		*slash = '/';
+	}
+	return r < 0 || p[strlen(p) - 1] == '/' ? r : make_one(p, e);
+}
+
+static int write_container(int dir, unsigned which, struct container *c, const unsigned char *root, const void *plain,
+			   struct err *e)
+{
+	AUTO_BLOB struct blob b = { 0 };
+	int r;
+
+	c->generation++;
+	r = random_bytes(c->salt, sizeof(c->salt), e);
+	if (r == 0)
+		r = container_seal(c, root, plain, &b, e);
+	if (r == 0)
+		r = file_write_at(dir, container_files[which], b.data, b.len, &(struct file_attr){ 0600, (gid_t)-1 }, true, e);
+	return r < 0 ? r : crypto_sha256(b.data, CONTAINER_HEADER, c->previous, e);
+}
+
+/* Both files from the start: a commit then only overwrites blocks that are there. */
+static int write_containers(int dir, const struct session *session, struct err *e)
+{
+	AUTO_SECRET struct secret plain = { 0 };
+	struct container c = { .size = STORE_SIZE_DEFAULT, .time = (uint64_t)time(NULL) };
+	struct objects empty;
+	int r = secret_alloc(&plain, STORE_SIZE_DEFAULT, e);
+
+	if (r < 0)
+		return r;
+	objects_init(&empty, plain.data, STORE_SIZE_DEFAULT);
+	memcpy(c.partition, session->system, UUID_SIZE);
+	r = root_id(session->root, c.root_id, e);
+	for (unsigned i = 0; r == 0 && i < 2; i++)
+		r = write_container(dir, i, &c, session->root, plain.data, e);
+	return r;
+}
+
+/* A new root key and system; the UUID is a random one (RFC 9562, version 4). */
+static int session_new(struct secret *ret, struct err *e)
+{
+	struct session *s;
+	int r = secret_random(ret, sizeof(*s), e);
+
+	if (r < 0)
+		return r;
+	s = (struct session *)(void *)ret->data;
+	s->epoch = 1;
+	s->system[6] = (unsigned char)((s->system[6] & 0x0f) | 0x40);
+	s->system[8] = (unsigned char)((s->system[8] & 0x3f) | 0x80);
+	return 0;
+}
+
+static int fill(int dir, struct err *e)
+{
+	AUTO_SECRET struct secret secret = { 0 };
+	const struct session *session;
+	int r = session_new(&secret, e);
+
+	if (r < 0)
+		return r;
+	session = (const struct session *)(void *)secret.data;
+	r = root_slot_write(dir, root_slot_find("plain"), session, NULL, true, e);
+	if (r == 0)
+		r = write_containers(dir, session, e);
+	return r < 0 ? r : dir_sync(dir, e);
+}
+
+int store_create(int top, struct err *e)
+{
+	AUTO_CLOSE int dir = -1;
+	int r;
+
+	if (mkdirat(top, SOFT_NEW, 0700) == 0 || errno == EEXIST)	/* a killed first use left it: its files are replaced */
+		dir = openat(top, SOFT_NEW, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0 || fchmod(dir, 0700) < 0)
+		return err_sys(e, "cannot create the keystore");
+	r = fill(dir, e);
+	if (r < 0)
+		return err_prefix(e, "cannot create the keystore");
+	if (renameat(top, SOFT_NEW, top, SOFT_DIR) < 0)
+		return err_sys(e, "cannot create the keystore");
+	return dir_sync(top, e);
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+/* The roles key and seal. */
+#include "keys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/blob.h"
+#include "lib/err.h"
+
+/* CLEAR_LEN 0: a key is to be made, else one is given and says its size itself. */
+static int key_shape(const struct key_params *p, size_t clear_len, struct token *ret, struct err *e)
+{
+	unsigned parts = p->xts ? 2 : 1, bits = p->bits ? p->bits : 256;
+
+	if (p->type && strcmp(p->type, "local") != 0)
+		return err_set(e, EINVAL, "the software keystore makes keys of type 'local', not '%s'", p->type);
+	if (clear_len && !p->bits)
+		bits = (unsigned)clear_len * 8 / parts;
+	if (bits != 128 && bits != 192 && bits != 256)
+		return err_set(e, EINVAL, "a key of %u bits is no AES key: 128, 192, 256%s", bits, p->xts ? " for each half" : "");
+	if (clear_len && clear_len != (size_t)bits / 8 * parts)
+		return err_set(e, EINVAL, "key has %zu bytes, not the %u of %s%u bits", clear_len, bits / 8 * parts,
+			       p->xts ? "twice " : "", bits);
+	*ret = (struct token){ .kind = TOKEN_KEY, .bits = bits, .xts = p->xts };
+	return 0;
+}
+
+static int protect(const struct device *dev, const struct token *t, const struct secret *clear, const struct blob *binding,
+		   struct blob *ret, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	struct wrapping w;
+	int r = wrapping_open(&s, dev, &w, e);
+
+	if (r == 0)
+		r = token_wrap(&s, &w, t, clear, binding, ret, e);
+	if (r == 0)
+		store_note(&s);
+	return r;
+}
+
+static int key_wrap(const struct device *dev, const struct key_params *p, const struct secret *clear, struct blob *ret,
+		    struct err *e)
+{
+	struct token t;
+	int r = key_shape(p, clear->len, &t, e);
+
+	if (r == 0 && !clear->len)
+		r = err_set(e, EINVAL, "an empty key");
+	return r < 0 ? r : protect(dev, &t, clear, NULL, ret, e);
+}
+
+static int key_generate(const struct device *dev, const struct key_params *p, struct blob *ret, struct err *e)
+{
+	AUTO_SECRET struct secret clear = { 0 };
+	struct token t;
+	int r = key_shape(p, 0, &t, e);
+
+	if (r == 0)
+		r = secret_random(&clear, (size_t)t.bits / 8 * (t.xts ? 2 : 1), e);
+	return r < 0 ? r : protect(dev, &t, &clear, NULL, ret, e);
+}
+
+static int open_token(const struct device *dev, const struct blob *token, enum token_kind kind, const struct blob *binding,
+		      struct secret *ret, struct wrapping *ret_under, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	int r = store_open(&s, dev, 0, e);
+
+	if (r == 0)
+		r = token_unwrap(&s, token, kind, binding, ret, ret_under, e);
+	if (r == 0 && ret_under)
+		ret_under->key = NULL;	/* goes with the store */
+	return r;
+}
+
+static int key_unwrap(const struct device *dev, const struct blob *token, struct secret *ret, struct err *e)
+{
+	return open_token(dev, token, TOKEN_KEY, NULL, ret, NULL, e);
+}
+
+static int key_verify(const struct device *dev, const struct blob *token, struct key_state *ret, struct err *e)
+{
+	AUTO_SECRET struct secret clear = { 0 };
+	char hex[2 * 4 + 1];
+	struct wrapping w;
+	int r = open_token(dev, token, TOKEN_KEY, NULL, &clear, &w, e);
+
+	if (r < 0)
+		return r;
+	hex_encode(w.id, 4, hex);
+	(void)snprintf(ret->under, sizeof(ret->under), "wrapping key %s (%s)", hex, w.current ? "current" : "old");
+	ret->current = w.current;
+	return 0;
+}
+
+static int key_pattern(const struct device *dev, const struct blob *token, char ret[65], struct err *e)
+{
+	AUTO_SECRET struct secret clear = { 0 };
+	struct token t;
+	int r = token_parse(token->data, token->len, &t, e);
+
+	if (r == 0)
+		r = key_unwrap(dev, token, &clear, e);
+	return r < 0 ? r : crypto_pattern(&clear, t.xts, ret, e);
+}
+
+/* --- rewrap ------------------------------------------------------------------------------------------------------ */
+
+/* Nothing is changed before every token is known to open. */
+static int tokens_check(const struct store *s, const struct blob *tokens, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		AUTO_SECRET struct secret clear = { 0 };
+		int r = token_unwrap(s, &tokens[i], TOKEN_KEY, NULL, &clear, NULL, e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int token_rewrap(const struct store *s, const struct wrapping *w, const struct blob *old, struct blob *ret, struct err *e)
+{
+	AUTO_SECRET struct secret clear = { 0 };
+	struct token t;
+	int r = token_parse(old->data, old->len, &t, e);
+
+	if (r == 0)
+		r = token_unwrap(s, old, TOKEN_KEY, NULL, &clear, NULL, e);
+	return r < 0 ? r : token_wrap(s, w, &t, &clear, NULL, ret, e);
+}
+
+static int tokens_rewrap(const struct store *s, const struct blob *tokens, size_t n, struct blob *ret, struct err *e)
+{
+	struct wrapping w;
+	int r = wrapping_current(s, &w, e);
+
+	if (r == -ENOENT)
+		return err_set(e, ENOKEY, "keystore has no wrapping key");
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = token_rewrap(s, &w, &tokens[i], &ret[i], e);
+		while (r < 0 && i)
+			blob_done(&ret[--i]);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+static int key_rewrap(const struct device *dev, unsigned flags, const struct blob *tokens, size_t n, struct blob *ret,
+		      struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	bool renew = flags & REWRAP_TO_NEW;
+	int r = store_open(&s, dev, renew ? STORE_WRITE : 0, e);
+
+	if (r == 0)
+		r = tokens_check(&s, tokens, n, e);
+	if (r == 0 && renew)
+		r = wrapping_renew(&s, e);
+	if (r == 0 && renew)
+		r = store_commit(&s, e);
+	if (r == 0)
+		r = tokens_rewrap(&s, tokens, n, ret, e);
+	if (r == 0)
+		store_note(&s);
+	return r;
+}
+
+const struct key_ops soft_key_ops = {
+	.generate = key_generate,
+	.wrap = key_wrap,
+	.rewrap = key_rewrap,
+	.verify = key_verify,
+	.unwrap = key_unwrap,
+	.pattern = key_pattern,
+};
+
+/* --- seal -------------------------------------------------------------------------------------------------------- */
+
+static int seal(const struct device *dev, const struct secret *clear, const struct blob *binding, struct blob *ret, struct err *e)
+{
+	return protect(dev, &(struct token){ .kind = TOKEN_SEALED }, clear, binding, ret, e);
+}
+
+static int unseal(const struct device *dev, const struct blob *sealed, const struct blob *binding, struct secret *ret,
+		  struct err *e)
+{
+	return open_token(dev, sealed, TOKEN_SEALED, binding, ret, NULL, e);
+}
+
+const struct seal_ops soft_seal_ops = {
+	.seal = seal,
+	.unseal = unseal,
+};

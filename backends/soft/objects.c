@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "objects.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/blob.h"
+#include "lib/err.h"
+
+enum { RECORD_HEADER = 20, STATE_PRESENT = 1 };
+
+static const unsigned char magic[8] = { 'H', 'W', 'K', 'E', 'Y', 'O', 'B', 'J' };
+
+static void header_store(struct objects *o)
+{
+	memcpy(o->data, magic, 8);
+	be_put(o->data + 8, o->count, 4);
+	be_put(o->data + 12, o->used, 4);
+}
+
+void objects_init(struct objects *ret, void *data, size_t size)
+{
+	*ret = (struct objects){ .data = data, .size = size, .used = OBJECTS_HEADER };
+	memset(data, 0, size);
+	header_store(ret);
+}
+
+/* The record at P with LEFT bytes behind it; its whole length, or 0 if it is malformed. */
+static size_t record_decode(const unsigned char *p, size_t left, struct record *ret)
+{
+	size_t label, data;
+
+	if (left < RECORD_HEADER)
+		return 0;
+	label = be_get(p + 2, 2);
+	data = be_get(p + 8, 4);
+	if (p[0] < CONSUMER_FIRMWARE || p[0] > CONSUMER_OS || p[1] != STATE_PRESENT || label < 1 || label > LABEL_MAX ||
+	    data < 1 || data > left || RECORD_HEADER + label + data > left)
+		return 0;
+	*ret = (struct record){
+		.name = { (enum consumer)p[0], p + RECORD_HEADER, label }, .policy = (uint32_t)be_get(p + 4, 4),
+		.generation = be_get(p + 12, 8), .data = p + RECORD_HEADER + label, .len = data,
+	};
+	return RECORD_HEADER + label + data;
+}
+
+static void record_encode(const struct record *r, unsigned char *p)
+{
+	p[0] = (unsigned char)r->name.consumer;
+	p[1] = STATE_PRESENT;
+	be_put(p + 2, r->name.len, 2);
+	be_put(p + 4, r->policy, 4);
+	be_put(p + 8, r->len, 4);
+	be_put(p + 12, r->generation, 8);
+	memcpy(p + RECORD_HEADER, r->name.label, r->name.len);
+	memcpy(p + RECORD_HEADER + r->name.len, r->data, r->len);
+}
+
+static int name_compare(const struct object_name *a, const struct object_name *b)
+{
+	int c;
+
+	if (a->consumer != b->consumer)
+		return a->consumer < b->consumer ? -1 : 1;
+	c = memcmp(a->label, b->label, a->len < b->len ? a->len : b->len);
+	return c ? c : (a->len > b->len) - (a->len < b->len);
+}
+
+bool objects_next(const struct objects *o, size_t *at, struct record *ret)
+{
+	size_t n;
+
+	if (*at == 0)
+		*at = OBJECTS_HEADER;
+	n = record_decode(o->data + *at, o->used - *at, ret);
+	*at += n;
+	return n > 0;
+}
+
+int objects_parse(void *data, size_t size, struct objects *ret, struct err *e)
+{
+	struct objects o = { .data = data, .size = size };
+	struct record r, before = { 0 };
+	size_t at = 0;
+	unsigned n = 0;
+
+	if (size < OBJECTS_HEADER || memcmp(data, magic, 8) != 0)
+		return err_set(e, EBADMSG, "container holds no objects of the keystore");
+	o.count = (unsigned)be_get(o.data + 8, 4);
+	o.used = be_get(o.data + 12, 4);
+	if (o.used < OBJECTS_HEADER || o.used > size)
+		return err_set(e, EBADMSG, "objects of the keystore have a wrong length");
+	for (; objects_next(&o, &at, &r); before = r, n++)
+		if (n && name_compare(&before.name, &r.name) >= 0)
+			return err_set(e, EBADMSG, "objects of the keystore are out of order");
+	if (at != o.used || n != o.count || objects_charged(&o) > size)
+		return err_set(e, EBADMSG, "objects of the keystore are malformed");
+	*ret = o;
+	return 0;
+}
+
+bool objects_find(const struct objects *o, const struct object_name *name, struct record *ret)
+{
+	struct record r;
+
+	for (size_t at = 0; objects_next(o, &at, &r);) {
+		if (name_compare(&r.name, name) == 0) {
+			*ret = r;
+			return true;
+		}
+	}
+	return false;
+}
+
+static size_t charge(const struct object_name *name, size_t len)
+{
+	return OBJECT_OVERHEAD + name->len + len;
+}
+
+size_t objects_charged(const struct objects *o)
+{
+	return o->used - OBJECTS_HEADER + (size_t)o->count * (OBJECT_OVERHEAD - RECORD_HEADER);
+}
+
+/* An object is charged more than its record takes, so what passes the accounting also fits. */
+int objects_add(struct objects *o, const struct record *new, struct err *e)
+{
+	size_t at = 0, place = OBJECTS_HEADER, need = charge(&new->name, new->len), have = o->size - objects_charged(o);
+	size_t whole = RECORD_HEADER + new->name.len + new->len;
+	struct record r;
+
+	if (need > o->size)
+		return err_set(e, EFBIG, "%zu bytes are too many: the keystore holds %zu, an object takes %d and its label", new->len,
+			       o->size, OBJECT_OVERHEAD);
+	if (need > have)
+		return err_set(e, ENOSPC, "keystore is full: %zu bytes needed, %zu of %zu free", need, have, o->size);
+	while (objects_next(o, &at, &r) && name_compare(&r.name, &new->name) < 0)
+		place = at;
+	memmove(o->data + place + whole, o->data + place, o->used - place);
+	record_encode(new, o->data + place);
+	o->used += whole;
+	o->count++;
+	header_store(o);
+	return 0;
+}
+
+void objects_remove(struct objects *o, const struct object_name *name)
+{
+	struct record r;
+	size_t at = 0, from = OBJECTS_HEADER;
+
+	for (; objects_next(o, &at, &r); from = at) {
+		if (name_compare(&r.name, name) != 0)
+			continue;
+		memmove(o->data + from, o->data + at, o->used - at);
+		explicit_bzero(o->data + o->used - (at - from), at - from);
+		o->used -= at - from;
+		o->count--;
+		header_store(o);
+		return;
+	}
+}

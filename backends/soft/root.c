@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include "root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/env.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/secret.h"
+
+static const struct file_attr slot_attr = { 0400, (gid_t)-1 };
+
+const struct soft_slot *root_slot_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
+		if (!strcmp(soft_slots[i].name, name))
+			return &soft_slots[i];
+	return NULL;
+}
+
+bool root_has_slot(int dir, const struct soft_slot *row)
+{
+	return faccessat(dir, row->file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+const struct soft_slot *root_weakest(int dir)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
+		if (root_has_slot(dir, &soft_slots[i]))
+			return &soft_slots[i];
+	return NULL;
+}
+
+/* ENOENT without a message: no such slot. The file may hold the clear root key. */
+static int slot_load(int dir, const struct soft_slot *row, struct secret *ret_file, struct slot *ret, struct err *e)
+{
+	AUTO_CLOSE int fd = openat(dir, row->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	int r;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open root-key slot '%s'", row->file);
+	r = secret_read(ret_file, fd, SLOT_MAX, e);
+	if (r == -EFBIG)
+		return err_set(e, EBADMSG, "root-key slot '%s': longer than %d bytes", row->file, SLOT_MAX);
+	if (r == 0)
+		r = slot_parse(ret_file->data, ret_file->len, ret, e);
+	return r < 0 ? err_prefix(e, "root-key slot '%s'", row->file) : 0;
+}
+
+static int ask_passphrase(const struct env *env, struct secret *ret, struct err *e)
+{
+	int r = env->ask ? env->ask(env, "hwkey.pks-passphrase", "Passphrase of the keystore:", ret, e)
+			 : err_set(e, ENOKEY, "nobody can be asked");
+
+	return r == -ENOKEY ? err_set(e, EACCES, "keystore needs its passphrase: %s", strdupa(e->msg)) : r;
+}
+
+static int slot_try(const struct device *dev, int dir, const struct soft_slot *row, struct session *ret, struct err *e)
+{
+	AUTO_SECRET struct secret file = { 0 }, passphrase = { 0 };
+	struct slot s;
+	int r = slot_load(dir, row, &file, &s, e);
+
+	if (r < 0)
+		return r;
+	if (s.type == SLOT_PASSPHRASE)
+		r = ask_passphrase(dev->env, &passphrase, e);
+	if (r < 0)
+		return r;
+	r = slot_open(file.data, &s, &passphrase, ret->root, e);
+	if (r < 0)
+		return err_prefix(e, "root-key slot '%s'", row->file);
+	memcpy(ret->system, s.system, UUID_SIZE);
+	ret->epoch = s.epoch;
+	return 0;
+}
+
+/* A damaged slot does not stop the others; its damage is told. */
+static int unlock(const struct device *dev, int dir, struct session *ret, struct err *e)
+{
+	struct err damage = { 0 };
+	int r = -ENOENT;
+
+	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(soft_slots); i++) {
+		r = slot_try(dev, dir, &soft_slots[i], ret, e);
+		if (r == -EBADMSG && !damage.code)
+			damage = *e;
+		else if (r < 0 && r != -ENOENT && r != -EBADMSG)
+			return r;
+	}
+	if (r == 0 && damage.code && dev->env->note)
+		dev->env->note(dev->env, "%s: another slot opened the keystore; renew this one with pks-config", damage.msg);
+	if (r == 0)
+		return 0;
+	return damage.code ? err_set(e, EBADMSG, "%s", damage.msg)
+			   : err_set(e, EBADMSG, "root-key slots are missing: the keystore cannot be opened");
+}
+
+int root_unlock(const struct device *dev, int dir, struct err *e)
+{
+	AUTO_SECRET struct secret s = { 0 };
+	int r;
+
+	if (dev->session->len)
+		return 0;
+	r = secret_alloc(&s, sizeof(struct session), e);
+	if (r == 0)
+		r = unlock(dev, dir, (struct session *)(void *)s.data, e);
+	if (r < 0)
+		return r;
+	s.len = sizeof(struct session);
+	*dev->session = s;
+	s = (struct secret){ 0 };
+	return 0;
+}
+
+int root_slot_write(int dir, const struct soft_slot *row, const struct session *session, const struct secret *passphrase,
+		    bool replace, struct err *e)
+{
+	AUTO_SECRET struct secret file = { 0 };
+	struct slot s = { .type = SLOT_PLAIN, .epoch = session->epoch };
+	int r;
+
+	if (!strcmp(row->name, "passphrase")) {
+		s.type = SLOT_PASSPHRASE;
+		s.cost = slot_cost_default;
+		if (!passphrase || !passphrase->len)
+			return err_set(e, EINVAL, "an empty passphrase protects nothing");
+	}
+	memcpy(s.system, session->system, UUID_SIZE);
+	r = slot_make(&s, session->root, passphrase, &file, e);
+	if (r == 0)
+		r = file_write_at(dir, row->file, file.data, file.len, &slot_attr, replace, e);
+	return r < 0 ? r : dir_sync(dir, e);
+}
+
+/* Another slot that is undamaged and of the same root key. */
+static bool is_spare(int dir, const struct soft_slot *row, const struct session *session)
+{
+	AUTO_SECRET struct secret file = { 0 };
+	unsigned char id[ROOT_ID];
+	struct err dropped;
+	struct slot s;
+
+	return slot_load(dir, row, &file, &s, &dropped) == 0 && root_id(session->root, id, &dropped) == 0 &&
+	       !memcmp(s.root_id, id, ROOT_ID) && s.epoch == session->epoch;
+}
+
+/* Before its name goes, so that the clear key does not stay in freed blocks; what a flash chip keeps is out of reach. */
+static int overwrite(int dir, const char *name, struct err *e)
+{
+	static const unsigned char zero[SLOT_HEADER + ROOT_KEY];
+	AUTO_CLOSE int fd = -1;
+	int r;
+
+	if (fchmodat(dir, name, 0600, 0) == 0)
+		fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return err_sys(e, "cannot overwrite root-key slot '%s'", name);
+	r = pwrite_all(fd, zero, sizeof(zero), 0);
+	if (r == 0)
+		r = fdatasync_retry(fd);
+	if (r == 0)
+		return 0;
+	errno = -r;
+	return err_sys(e, "cannot overwrite root-key slot '%s'", name);
+}
+
+int root_slot_remove(int dir, const struct soft_slot *row, const struct session *session, struct err *e)
+{
+	bool spare = false;
+	int r;
+
+	if (!root_has_slot(dir, row))
+		return err_set(e, ENOENT, "keystore has no slot '%s'", row->name);
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
+		spare = spare || (&soft_slots[i] != row && is_spare(dir, &soft_slots[i], session));
+	if (!spare)
+		return err_set(e, EBUSY, "slot '%s' is the last one that opens the keystore: add another one first", row->name);
+	r = overwrite(dir, row->file, e);
+	if (r < 0)
+		return r;
+	if (unlinkat(dir, row->file, 0) < 0)
+		return err_sys(e, "cannot remove root-key slot '%s'", row->file);
+	return dir_sync(dir, e);
+}

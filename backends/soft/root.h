@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The root key of a keystore: found through its slots, kept in the device's session. */
+#ifndef HWKEY_SOFT_ROOT_H
+#define HWKEY_SOFT_ROOT_H
+
+#include "lib/backend.h"
+#include "lib/secret.h"
+#include "names.h"
+#include "slot.h"
+
+struct session {		/* what dev->session holds once the store was opened */
+	unsigned char root[ROOT_KEY], system[UUID_SIZE];
+	uint64_t epoch;
+	bool noted;		/* the grade of protection was told */
+};
+
+static inline struct session *session_of(const struct device *dev)
+{
+	return (struct session *)(void *)dev->session->data;
+}
+
+/*
+ * Opens the first slot in DIR that opens; asks for a passphrase only if no other slot does. Once per device.
+ * EACCES: passphrase wrong or nobody to give it; EBADMSG: no slot, or none undamaged.
+ */
+int root_unlock(const struct device *, int dir, struct err *e);
+
+/* The weakest slot's row; NULL: there is none. */
+const struct soft_slot *root_weakest(int dir);
+bool root_has_slot(int dir, const struct soft_slot *);
+const struct soft_slot *root_slot_find(const char *name);
+
+/* Writes the slot, durable on return. EEXIST unless REPLACE. */
+int root_slot_write(int dir, const struct soft_slot *, const struct session *, const struct secret *passphrase, bool replace,
+		    struct err *e);
+/* Overwrites and removes the slot. EBUSY if no other undamaged one is left. */
+int root_slot_remove(int dir, const struct soft_slot *, const struct session *, struct err *e);
+
+#endif

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/blob.h"
+#include "lib/env.h"
+#include "lib/err.h"
+#include "lib/file.h"
+
+const char *const container_files[2] = { "local.A", "local.B" };
+
+enum { READ_TRIES = 20 };	/* a reader takes no lock: it can meet two commits in one reading */
+
+/* --- opening --------------------------------------------------------------------------------------------------- */
+
+/* Who may write here can replace the keystore by an older one, or by his own. */
+static int check_directory(int fd, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "cannot open keystore '%s'", path);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_uid != 0 && st.st_uid != geteuid()))
+		return err_set(e, EPERM, "keystore directory '%s' can be written by other users", path);
+	return 0;
+}
+
+static int open_top(struct store *s, unsigned flags, struct err *e)
+{
+	const char *path = s->dev->env->pks_dir;
+
+	s->top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->top < 0 && errno == ENOENT && flags & STORE_CREATE && s->dev->env->keystore_create) {
+		int r = dir_create(path, e);
+
+		if (r < 0)
+			return r;
+		s->top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (s->top >= 0)
+		return check_directory(s->top, path, e);
+	if (errno == ENOENT)
+		return err_set(e, ENOENT, "keystore '%s' is not initialised", path);
+	return err_sys(e, "cannot open keystore '%s'", path);
+}
+
+static int take_lock(struct store *s, struct err *e)
+{
+	return s->lock >= 0 ? 0 : lock_take(s->top, SOFT_LOCK, &(struct file_attr){ 0600, (gid_t)-1 }, &s->lock, e);
+}
+
+static int open_system(struct store *s, struct err *e)
+{
+	s->dir = openat(s->top, SOFT_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (s->dir >= 0)
+		return 0;
+	if (errno == ENOENT)
+		return err_set(e, ENOENT, "keystore '%s' is not initialised", s->dev->env->pks_dir);
+	return err_sys(e, "cannot open keystore '%s'", s->dev->env->pks_dir);
+}
+
+/* Under the lock one of several first users creates it, the others find it. */
+static int open_or_create(struct store *s, unsigned flags, struct err *e)
+{
+	int r = open_system(s, e);
+
+	if (r != -ENOENT || !(flags & STORE_CREATE) || !s->dev->env->keystore_create)
+		return r;
+	r = take_lock(s, e);
+	if (r < 0)
+		return r;
+	r = open_system(s, e);
+	if (r != -ENOENT)
+		return r;
+	r = store_create(s->top, e);
+	return r < 0 ? r : open_system(s, e);
+}
+
+/* --- reading --------------------------------------------------------------------------------------------------- */
+
+struct candidate {		/* one of the two files */
+	struct blob file;
+	struct container header;
+	struct err err;		/* .code 0: parsed */
+};
+
+static void candidates_done(struct candidate (*c)[2])
+{
+	blob_done(&(*c)[0].file);
+	blob_done(&(*c)[1].file);
+}
+
+static int check_header(const struct store *s, const struct container *c, struct err *e)
+{
+	const struct session *session = session_of(s->dev);
+	unsigned char id[ROOT_ID];
+	int r = root_id(session->root, id, e);
+
+	if (r < 0)
+		return r;
+	if (memcmp(c->partition, session->system, UUID_SIZE) != 0)
+		return err_set(e, EBADMSG, "belongs to another keystore");
+	if (memcmp(c->root_id, id, ROOT_ID) != 0)
+		return err_set(e, EBADMSG, "was written under another root key");
+	return c->flags ? err_set(e, EBADMSG, "is a backup or an export, not a container in use") : 0;
+}
+
+/*
+ * A missing or malformed file is one candidate less. Any other failure (say, EIO) fails the whole: going on with the
+ * older generation would lose what was written last.
+ */
+static int candidate_read(const struct store *s, unsigned which, struct candidate *c, struct err *e)
+{
+	int r = file_read_at(s->dir, container_files[which], CONTAINER_MAX, &c->file, &c->err);
+
+	if (r == -ENOENT || r == -ELOOP || r == -EFBIG || r == -EBADMSG) {
+		c->err.code = EBADMSG;
+		return 0;
+	}
+	if (r < 0) {
+		*e = c->err;
+		return r;
+	}
+	if (container_parse(c->file.data, c->file.len, &c->header, &c->err) == 0)
+		(void)check_header(s, &c->header, &c->err);
+	return 0;
+}
+
+static int candidate_open(struct store *s, struct candidate *c, struct err *e)
+{
+	int r = 0;
+
+	if (s->memory.size < c->header.size) {
+		secret_done(&s->memory);
+		r = secret_alloc(&s->memory, c->header.size, e);
+	}
+	if (r == 0)
+		r = container_open(&c->header, c->file.data, session_of(s->dev)->root, s->memory.data, e);
+	if (r == 0)
+		r = objects_parse(s->memory.data, c->header.size, &s->objects, e);
+	return r;
+}
+
+static int load_once(struct store *s, struct err *e)
+{
+	AUTO(candidates_done) struct candidate c[2] = { 0 };
+	unsigned first;
+	int r = candidate_read(s, 0, &c[0], e);
+
+	if (r == 0)
+		r = candidate_read(s, 1, &c[1], e);
+	if (r < 0)
+		return r;
+	first = !c[1].err.code && (c[0].err.code || c[1].header.generation > c[0].header.generation);
+	for (unsigned n = 0; n < 2; n++) {
+		unsigned i = n ? !first : first;
+
+		if (c[i].err.code)
+			continue;
+		r = candidate_open(s, &c[i], &c[i].err);
+		if (r < 0 && r != -EBADMSG) {
+			*e = c[i].err;
+			return r;
+		}
+		if (r < 0)
+			continue;
+		s->now = c[i].header;
+		s->newest = i;
+		s->other_len = c[!i].file.len;
+		return crypto_sha256(c[i].file.data, CONTAINER_HEADER, s->hash, e);
+	}
+	return err_set(e, EBADMSG, "keystore '%s' is damaged: %s: %.120s; %s: %.120s", s->dev->env->pks_dir, container_files[0],
+		       c[0].err.msg, container_files[1], c[1].err.msg);
+}
+
+static int load(struct store *s, struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	int tries = s->lock >= 0 ? 1 : READ_TRIES;
+	int r = load_once(s, e);
+
+	while (r == -EBADMSG && --tries > 0) {
+		(void)nanosleep(&pause, NULL);
+		r = load_once(s, e);
+	}
+	return r;
+}
+
+int store_open(struct store *ret, const struct device *dev, unsigned flags, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	int r;
+
+	s.dev = dev;
+	r = open_top(&s, flags, e);
+	if (r == 0)
+		r = open_or_create(&s, flags, e);
+	if (r == 0)
+		r = root_unlock(dev, s.dir, e);		/* may ask a person: not under the lock */
+	if (r == 0 && flags & STORE_WRITE)
+		r = take_lock(&s, e);
+	if (r == 0)
+		r = load(&s, e);
+	if (r < 0)
+		return r;
+	*ret = s;
+	s = (struct store)STORE_CLOSED;
+	return 0;
+}
+
+void store_done(struct store *s)
+{
+	auto_close(&s->top);
+	auto_close(&s->dir);
+	auto_close(&s->lock);
+	secret_done(&s->memory);
+	*s = (struct store)STORE_CLOSED;
+}
+
+void store_note(const struct store *s)
+{
+	const struct env *env = s->dev->env;
+	const struct soft_slot *weakest = root_weakest(s->dir);
+
+	if (env->note && weakest && !session_of(s->dev)->noted)
+		env->note(env, "%s", weakest->grade);
+	session_of(s->dev)->noted = true;
+}
+
+/* --- writing --------------------------------------------------------------------------------------------------- */
+
+/* Overwrites the file in place, then flushes once; a name that is new is made durable too. */
+static int container_write(const struct store *s, int fd, const struct blob *b)
+{
+	int r = s->other_len == b->len || ftruncate(fd, (off_t)b->len) == 0 ? 0 : -errno;
+
+	if (r == 0)
+		r = pwrite_all(fd, b->data, b->len, 0);
+	if (r == 0)
+		r = fdatasync_retry(fd);
+	if (r == 0 && !s->other_len && fsync(s->dir) < 0)
+		r = -errno;
+	return r;
+}
+
+/* What failed to become durable may stand in the page cache: nobody shall take it for the current generation. */
+static void container_spoil(int fd)
+{
+	static const unsigned char zero[CONTAINER_HEADER];
+
+	if (pwrite_all(fd, zero, sizeof(zero), 0) == 0)
+		(void)fdatasync_retry(fd);
+}
+
+static int container_replace(const struct store *s, const struct blob *b)
+{
+	int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (s->other_len ? 0 : O_CREAT);
+	int r, fd = openat(s->dir, container_files[!s->newest], flags, 0600);
+
+	if (fd < 0)
+		return -errno;
+	r = container_write(s, fd, b);
+	if (r < 0)
+		container_spoil(fd);
+	(void)close(fd);	/* after the flush there is nothing left that could fail */
+	return r;
+}
+
+int store_commit(struct store *s, struct err *e)
+{
+	AUTO_BLOB struct blob b = { 0 };
+	struct container next = s->now;
+	int r;
+
+	next.generation++;
+	next.time = (uint64_t)time(NULL);
+	memcpy(next.previous, s->hash, CRYPTO_HASH);
+	r = random_bytes(next.salt, sizeof(next.salt), e);
+	if (r == 0)
+		r = container_seal(&next, session_of(s->dev)->root, s->objects.data, &b, e);
+	if (r == 0)
+		r = crypto_sha256(b.data, CONTAINER_HEADER, s->hash, e);
+	if (r < 0)
+		return r;
+	r = container_replace(s, &b);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "cannot write '%s' of keystore '%s'", container_files[!s->newest], s->dev->env->pks_dir);
+	}
+	s->now = next;
+	s->newest = !s->newest;
+	s->other_len = b.len;
+	return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keystore on disk: env->pks_dir/system with the root-key slots and the container files local.A and local.B of the
+ * one partition, whose UUID is the system's. The file with the higher authentic generation counts. A commit overwrites
+ * the other one in place and flushes it once, so a power cut leaves the old or the new generation.
+ */
+#ifndef HWKEY_SOFT_STORE_H
+#define HWKEY_SOFT_STORE_H
+
+#include "container.h"
+#include "lib/secret.h"
+#include "objects.h"
+#include "root.h"
+
+enum { STORE_SIZE_DEFAULT = 65536 };
+
+enum store_flags {
+	STORE_WRITE = 1 << 0,		/* holds the writers' lock until store_done() */
+	STORE_CREATE = 1 << 1,		/* first use makes the keystore, if env allows it */
+};
+
+struct store {
+	const struct device *dev;
+	int top, dir, lock;		/* env->pks_dir, its system/, the lock */
+	struct secret memory;		/* of .objects */
+	struct objects objects;
+	struct container now;		/* header of the generation in .objects */
+	unsigned char hash[CRYPTO_HASH];	/* of those 256 bytes */
+	unsigned newest;		/* 0: it is in local.A, 1: in local.B */
+	size_t other_len;		/* of the other file: 0 if it is missing */
+};
+
+#define AUTO_STORE AUTO(store_done)
+#define STORE_CLOSED { .top = -1, .dir = -1, .lock = -1 }
+
+extern const char *const container_files[2];
+
+/* ENOENT: not initialised; EBADMSG: which part is missing or damaged. RET must be STORE_CLOSED. */
+int store_open(struct store *ret, const struct device *, unsigned flags, struct err *e);
+/* Makes .objects the next generation, durable on return. On error the old generation stays. */
+int store_commit(struct store *, struct err *e);
+void store_done(struct store *);
+
+/* Tells the grade of protection, once per device. */
+void store_note(const struct store *);
+
+/* create.c: makes SOFT_DIR in TOP, whole or not at all. The caller holds the lock. */
+int store_create(int top, struct err *e);
+/* The directory PATH, and those above it, durable. */
+int dir_create(const char *path, struct err *e);
+
+#endif
