@@ -21,7 +21,7 @@
 
 static int fail(const struct output *o, const char *what, struct err *e)
 {
-	return err_sys(e, "cannot %s '%s'", what, o->path ? o->path : "standard output");
+	return o->path ? err_sys(e, "cannot %s '%s'", what, o->path) : err_sys(e, "cannot %s to standard output", what);
 }
 
 static int dir_open(struct output *o, struct err *e)

@@ -191,6 +191,10 @@ static int key_unseal(const struct device *dev, const struct seal_ops *ops, cons
 
 	if (r == 0)
 		r = ops->unseal(dev, &sealed, &binding, &key, e);
+	if (r == -ENOKEY || r == -ENOENT) {	/* no keystore at all is as good as another one */
+		e->code = EBADMSG;
+		r = err_prefix(e, "not sealed by this machine");
+	}
 	if (r == 0 && key.len != CRYPTO_KEY)
 		r = err_set(e, EBADMSG, "the sealed key is not one of sealed data");
 	if (r == 0)
