@@ -9,7 +9,8 @@
  * Files take the directory's mode & 0664 and its group.
  *
  * Readers take no lock. Writers hold the lock, and every change has one commit point: a change of several files is
- * written down in ".hwkey.intent" first, and whoever opens the repository next finishes or undoes it.
+ * written down in ".hwkey.intent" first, and whoever opens the repository next finishes or undoes it (see repo-intent.h).
+ * A key is there when NAME.info is, and NAME.info is there only beside its NAME.skey: so readers see keys whole.
  */
 #ifndef HWKEY_REPO_H
 #define HWKEY_REPO_H
@@ -21,6 +22,9 @@
 #include "blob.h"
 
 struct err;
+struct key;
+
+enum { INFO_LINE_MAX = 4095, INFO_MAX = 65536, NAME_LEN_MAX = 200 };	/* bytes; a line without its newline */
 
 struct repo {
 	int dirfd;			/* -1: the directory is absent (reader): empty */
@@ -32,7 +36,10 @@ struct repo {
 
 enum repo_flags { REPO_WRITE = 1 << 0 };	/* create the directory if absent (0700), take the lock */
 
-/* A repository that others than owner and group may write: EPERM. */
+/*
+ * A repository that others than owner and group may write: EPERM. PATH itself may be a symbolic link (its owner chose it),
+ * nothing in the directory may. Absent and not REPO_WRITE: an empty one.
+ */
 int repo_open(struct repo *ret, const char *path, unsigned flags, struct err *e);
 void repo_done(struct repo *);		/* accepts { .dirfd = -1, .lockfd = -1 } */
 
@@ -44,6 +51,7 @@ const char *props_get(const struct props *, const char *key);		/* NULL: absent *
 int props_set(struct props *, const char *key, const char *value, struct err *e);
 /* EBADMSG: malformed, cut, or the hash is missing or wrong. Pure. */
 int props_parse(const char *text, size_t len, struct props *ret, struct err *e);
+int props_parse_lines(const char *text, size_t len, struct props *ret, struct err *e);	/* asks for no hash */
 int props_format(const struct props *, struct blob *ret, struct err *e);
 void props_done(struct props *);
 
@@ -59,12 +67,15 @@ struct entry {
 
 void entry_done(struct entry *);
 
-/* 1 to 200 bytes of A-Z a-z 0-9 . _ - + @ % : ~, not starting with '.' or '-'. Said once for every command. */
+/*
+ * What zkey allows, except what would hide a file, look like an option or write to a terminal: 1 to 200 bytes, no control
+ * character (C1 in UTF-8 included), none of / \ space * ? ' ", not starting with '.' or '-'. Said once for every command.
+ */
 bool repo_valid_name(const char *name);
 
 /* ENOENT: no such key. EBADMSG: one of the two files is missing, or damaged; the message names 'hwkey check'. */
 int repo_read(const struct repo *, const char *name, struct entry *ret, struct err *e);
-/* Only properties and whether a token is there: what a listing needs. */
+/* Only properties and token, in six system calls: what a listing needs. */
 int repo_read_info(const struct repo *, const char *name, struct entry *ret, struct err *e);
 
 /* Names with a .info, sorted; *ret is one NULL-terminated allocation to free(). Invalid file names are skipped. */
@@ -72,10 +83,33 @@ int repo_names(const struct repo *, char ***ret, size_t *ret_n, struct err *e);
 
 /* Durable on return; on error nothing has changed. All need REPO_WRITE. */
 int repo_add(struct repo *, const struct entry *, struct err *e);			/* EEXIST */
-int repo_update(struct repo *, const struct entry *, bool token_too, struct err *e);	/* ENOENT */
+/* ENOENT. TOKEN_TOO: .skey and .renc become what the entry holds as well; an empty .staged removes .renc. */
+int repo_update(struct repo *, const struct entry *, bool token_too, struct err *e);
 int repo_rename(struct repo *, const char *from, const char *to, struct err *e);	/* ENOENT, EEXIST */
-int repo_copy(struct repo *, const char *from, const struct entry *to, struct err *e);	/* to: name and properties */
-int repo_remove(struct repo *, const char *name, struct err *e);
+/* TO: name and properties; token, staged token and dummy passphrase are FROM's. */
+int repo_copy(struct repo *, const char *from, const struct entry *to, struct err *e);
+int repo_remove(struct repo *, const char *name, struct err *e);	/* a damaged one too: all files of that name */
+
+/* --- what a new entry says of itself (repo-entry.c), for every command that makes one --- */
+
+struct entry_about {			/* NULL: zkey's default */
+	const char *description;
+	const char *volumes;		/* "VOL:DM,..." */
+	const char *apqns;		/* "CC.DDDD,..."; cca and ep11 keys only */
+	const char *volume_type;	/* "luks2" or "plain", any case */
+	const char *sector_size;	/* bytes: "0" (system default), "512", "1024", "2048", "4096" */
+	const char *pattern;		/* verification pattern, 64 hex digits */
+};
+
+/* Name, properties in zkey's order and creation time; the caller adds .token. RET must be empty. EINVAL: a bad value. */
+int entry_init(struct entry *ret, const char *name, const struct key *, const struct entry_about *, struct err *e);
+/* Changes what ABOUT gives and checks it the same way. .volumes and .apqns may start with '+' (add) or '-' (remove). */
+int entry_change(struct entry *, const struct entry_about *, struct err *e);
+int entry_stamp(struct entry *, const char *key, struct err *e);	/* KEY = now: "update-time", "reencipher-time" */
+/* EBUSY if another key than NAME already has one of VOLUMES (the part before ':'). Reads every .info. */
+int repo_check_volumes(const struct repo *, const char *name, const char *volumes, struct err *e);
+/* Does one of VOLUMES match PATTERN: fnmatch on the part before ':', on both parts if PATTERN has ':'. */
+bool volumes_match(const char *volumes, const char *pattern);
 
 struct repo_problem {
 	const char *name;		/* file name */

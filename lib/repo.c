@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+/* Opening and reading the repository. */
+#include "repo-internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "err.h"
+#include "file.h"
+
+bool repo_valid_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len < 1 || len > NAME_LEN_MAX || name[0] == '.' || name[0] == '-')
+		return false;
+	for (const unsigned char *p = (const unsigned char *)name; *p; p++)
+		if (*p <= ' ' || *p == 0x7f || strchr("/\\*?'\"", *p) || (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f))
+			return false;
+	return true;
+}
+
+static int check_name(const char *name, struct err *e)
+{
+	return repo_valid_name(name) ? 0 : err_set(e, EINVAL, "'%s' is no valid key name", name);
+}
+
+/* Makes the missing directories of PATH, each durable in its parent. */
+static int make_dirs(const char *path, struct err *e)
+{
+	AUTO_FREE char *copy = strdup(path);
+	AUTO_CLOSE int at = open(path[0] == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *save, *part = copy ? strtok_r(copy, "/", &save) : NULL;
+
+	if (!copy)
+		return err_nomem(e);
+	while (at >= 0 && part) {
+		char *next = strtok_r(NULL, "/", &save);
+		int made = mkdirat(at, part, next ? 0755 : 0700), fd;
+
+		if (made < 0 && errno != EEXIST)
+			return err_sys(e, "cannot create '%s'", path);
+		if (made == 0 && fsync(at) < 0)
+			return err_sys(e, "cannot create '%s'", path);
+		fd = openat(at, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		(void)close(at);
+		at = fd;
+		part = next;
+	}
+	return at < 0 ? err_sys(e, "cannot create '%s'", path) : 0;
+}
+
+static int open_dir(struct repo *repo, unsigned flags, struct err *e)
+{
+	const int how = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	struct stat st;
+	int r;
+
+	repo->dirfd = open(repo->path, how);
+	if (repo->dirfd < 0 && errno == ENOENT) {
+		if (!(flags & REPO_WRITE))
+			return 0;
+		r = make_dirs(repo->path, e);
+		if (r < 0)
+			return r;
+		repo->dirfd = open(repo->path, how);
+	}
+	if (repo->dirfd < 0 || fstat(repo->dirfd, &st) < 0)
+		return err_sys(e, "cannot open repository '%s'", repo->path);
+	if (st.st_mode & S_IWOTH)
+		return err_set(e, EPERM, "repository '%s' may be written by everybody: chmod o-w it first", repo->path);
+	repo->mode = st.st_mode & 0664;
+	repo->gid = st.st_gid;
+	return 0;
+}
+
+/* The group shares the lock as it shares the keys, whatever the creator's umask was. */
+static void share_lock(const struct repo *repo)
+{
+	struct stat st;
+
+	if (fstat(repo->lockfd, &st) < 0 || st.st_uid != geteuid())
+		return;
+	if (st.st_gid != repo->gid)
+		(void)!fchown(repo->lockfd, (uid_t)-1, repo->gid);
+	if ((st.st_mode & 07777) != repo->mode)
+		(void)fchmod(repo->lockfd, repo->mode);
+}
+
+static int begin_write(struct repo *repo, struct err *e)
+{
+	int r = lock_take(repo->dirfd, ".lock", &(struct file_attr){ repo->mode, repo->gid }, &repo->lockfd, e);
+
+	if (r < 0)
+		return err_prefix(e, "repository '%s'", repo->path);
+	share_lock(repo);
+	r = intent_finish(repo, e);
+	return r == -EBADMSG ? 0 : r;	/* not ours: intent_write() refuses, repo_check() mends */
+}
+
+/* A reader finishes what a killed writer left, if it may and no writer is at work; else it reads what is there. */
+static void try_finish(struct repo *repo)
+{
+	AUTO_CLOSE int lock = -1;
+	struct err ignored;
+
+	if (faccessat(repo->dirfd, INTENT, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	lock = openat(repo->dirfd, ".lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+		(void)intent_finish(repo, &ignored);
+}
+
+int repo_open(struct repo *ret, const char *path, unsigned flags, struct err *e)
+{
+	struct repo repo = { .dirfd = -1, .lockfd = -1, .path = strdup(path) };
+	int r = repo.path ? open_dir(&repo, flags, e) : err_nomem(e);
+
+	if (r == 0 && flags & REPO_WRITE)
+		r = begin_write(&repo, e);
+	else if (r == 0 && repo.dirfd >= 0)
+		try_finish(&repo);
+	if (r < 0)
+		repo_done(&repo);
+	else
+		*ret = repo;
+	return r;
+}
+
+void repo_done(struct repo *repo)
+{
+	if (repo->lockfd >= 0)
+		(void)close(repo->lockfd);
+	if (repo->dirfd >= 0)
+		(void)close(repo->dirfd);
+	free(repo->path);
+	*repo = (struct repo){ .dirfd = -1, .lockfd = -1 };
+}
+
+void entry_done(struct entry *entry)
+{
+	free(entry->name);
+	props_done(&entry->props);
+	blob_done(&entry->token);
+	blob_done(&entry->staged);
+	*entry = (struct entry){ 0 };
+}
+
+/* Three system calls for a small file: no fstat. -ENOENT comes without a message. */
+static int read_small(const struct repo *repo, const char *file, size_t max, struct blob *ret, struct err *e)
+{
+	AUTO_CLOSE int fd = openat(repo->dirfd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	unsigned char buf[4096];
+	ssize_t n;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open '%s'", file);
+	do
+		n = read(fd, buf, sizeof(buf));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, "cannot read '%s'", file);
+	if (n == sizeof(buf))
+		return file_read_at(repo->dirfd, file, max, ret, e);
+	return blob_copy(ret, buf, (size_t)n, e);
+}
+
+static int read_info(const struct repo *repo, const char *name, struct props *ret, struct err *e)
+{
+	const struct file_name info = file_name(name, ".info");
+	AUTO_BLOB struct blob text = { 0 };
+	int r = read_small(repo, info.s, INFO_MAX, &text, e);
+
+	if (r == 0) {
+		r = props_parse((char *)text.data, text.len, ret, e);
+		return r == -EBADMSG ? err_prefix(e, "'%s' is damaged (see 'hwkey check')", info.s) : r;
+	}
+	if (r != -ENOENT)
+		return r;
+	r = file_exists(repo, file_name(name, ".skey").s, e);
+	if (r > 0)
+		return err_set(e, EBADMSG, "key '%s' lacks its '%s': run 'hwkey check'", name, info.s);
+	return r < 0 ? r : err_set(e, ENOENT, "no key '%s'", name);
+}
+
+/* No token although .info was there: damaged, unless a writer has just removed or renamed the key. */
+static int read_token(const struct repo *repo, const char *name, struct blob *ret, struct err *e)
+{
+	int r = read_small(repo, file_name(name, ".skey").s, REPO_TOKEN_MAX, ret, e);
+
+	if (r != -ENOENT)
+		return r;
+	r = file_exists(repo, file_name(name, ".info").s, e);
+	if (r > 0)
+		return err_set(e, EBADMSG, "key '%s' lacks its '%s.skey': run 'hwkey check'", name, name);
+	return r < 0 ? r : err_set(e, ENOENT, "no key '%s'", name);
+}
+
+static int read_beside(const struct repo *repo, const char *name, struct entry *entry, struct err *e)
+{
+	int r = read_small(repo, file_name(name, ".renc").s, REPO_TOKEN_MAX, &entry->staged, e);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = file_exists(repo, file_name(name, ".pass").s, e);
+	entry->has_passphrase = r > 0;
+	return r < 0 ? r : 0;
+}
+
+static int read_entry(const struct repo *repo, const char *name, bool whole, struct entry *ret, struct err *e)
+{
+	AUTO_ENTRY struct entry entry = { 0 };
+	int r = check_name(name, e);
+
+	if (r == 0 && repo->dirfd < 0)
+		r = err_set(e, ENOENT, "no key '%s'", name);
+	if (r == 0)
+		r = read_info(repo, name, &entry.props, e);
+	if (r == 0)
+		r = read_token(repo, name, &entry.token, e);
+	if (r == 0 && whole)
+		r = read_beside(repo, name, &entry, e);
+	if (r == 0 && !(entry.name = strdup(name)))
+		r = err_nomem(e);
+	if (r < 0)
+		return r;
+	*ret = entry;
+	entry = (struct entry){ 0 };
+	return 0;
+}
+
+int repo_read(const struct repo *repo, const char *name, struct entry *ret, struct err *e)
+{
+	return read_entry(repo, name, true, ret, e);
+}
+
+int repo_read_info(const struct repo *repo, const char *name, struct entry *ret, struct err *e)
+{
+	return read_entry(repo, name, false, ret, e);
+}
+
+struct words { char *text; size_t len, size, n; };	/* each ended by a NUL */
+
+static int add_word(struct words *w, const char *word, size_t len, struct err *e)
+{
+	if (w->size - w->len <= len) {
+		size_t size = 2 * w->size + len + 1024;
+		char *grown = realloc(w->text, size);
+
+		if (!grown)
+			return err_nomem(e);
+		w->text = grown;
+		w->size = size;
+	}
+	memcpy(w->text + w->len, word, len);
+	w->text[w->len + len] = '\0';
+	w->len += len + 1;
+	w->n++;
+	return 0;
+}
+
+static int add_name(struct words *w, const char *file, struct err *e)
+{
+	size_t len = strlen(file);
+	char name[NAME_LEN_MAX + 1];
+
+	if (len <= 5 || len - 5 > NAME_LEN_MAX || strcmp(file + len - 5, ".info") != 0)
+		return 0;
+	memcpy(name, file, len - 5);
+	name[len - 5] = '\0';
+	return repo_valid_name(name) ? add_word(w, name, len - 5, e) : 0;
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int sort_words(const struct words *w, char ***ret, struct err *e)
+{
+	size_t head = (w->n + 1) * sizeof(char *);
+	char **list = malloc(head + w->len + 1), *at;
+
+	if (!list)
+		return err_nomem(e);
+	at = (char *)list + head;
+	if (w->len)
+		memcpy(at, w->text, w->len);
+	for (size_t i = 0; i < w->n; i++, at += strlen(at) + 1)
+		list[i] = at;
+	list[w->n] = NULL;
+	qsort(list, w->n, sizeof(*list), compare_words);
+	*ret = list;
+	return 0;
+}
+
+static int scan(const struct repo *repo, bool all, struct words *w, struct err *e)
+{
+	int r = 0, fd = openat(repo->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *d;
+
+	if (!dir) {
+		r = err_sys(e, "cannot list repository '%s'", repo->path);
+		if (fd >= 0)
+			(void)close(fd);
+		return r;
+	}
+	while (r == 0 && (errno = 0, d = readdir(dir)))
+		r = all ? add_word(w, d->d_name, strlen(d->d_name), e) : add_name(w, d->d_name, e);
+	if (r == 0 && errno)
+		r = err_sys(e, "cannot list repository '%s'", repo->path);
+	(void)closedir(dir);
+	return r;
+}
+
+static int list(const struct repo *repo, bool all, char ***ret, size_t *ret_n, struct err *e)
+{
+	struct words w = { 0 };
+	int r = repo->dirfd < 0 ? 0 : scan(repo, all, &w, e);
+
+	if (r == 0)
+		r = sort_words(&w, ret, e);
+	if (r == 0)
+		*ret_n = w.n;
+	free(w.text);
+	return r;
+}
+
+int repo_names(const struct repo *repo, char ***ret, size_t *ret_n, struct err *e)
+{
+	return list(repo, false, ret, ret_n, e);
+}
+
+int repo_files(const struct repo *repo, char ***ret, size_t *ret_n, struct err *e)
+{
+	return list(repo, true, ret, ret_n, e);
+}
