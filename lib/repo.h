@@ -113,7 +113,8 @@ bool volumes_match(const char *volumes, const char *pattern);
 
 struct repo_problem {
 	const char *name;		/* file name */
-	const char *what;		/* for a person */
+	const char *what;		/* is wrong, for a person */
+	const char *remedy;		/* what repairing does, or has done; NULL: nothing can be done from here */
 	bool mended;
 };
 /* Calls SEE for each problem. REPAIR mends what can be mended without losing a key; needs REPO_WRITE. */
