@@ -191,7 +191,7 @@ int props_parse(const char *text, size_t len, struct props *ret, struct err *e)
 int props_format(const struct props *p, struct blob *ret, struct err *e)
 {
 	size_t len = hash_line;
-	char sum[HASH_HEX + 1], *at;
+	char sum[HASH_HEX + 1], *at, *end;
 	int r;
 
 	for (size_t i = 0; i < p->n; i++)
@@ -202,10 +202,11 @@ int props_format(const struct props *p, struct blob *ret, struct err *e)
 	if (r < 0)
 		return r;
 	at = (char *)ret->data;
+	end = at + len + 1;
 	for (size_t i = 0; i < p->n; i++)
-		at += sprintf(at, "%s=%s\n", p->v[i].key, p->v[i].value);
+		at += snprintf(at, (size_t)(end - at), "%s=%s\n", p->v[i].key, p->v[i].value);
 	hash(p, sum);
-	(void)sprintf(at, HASH_KEY "%s\n", sum);
+	(void)snprintf(at, (size_t)(end - at), HASH_KEY "%s\n", sum);
 	ret->len = len;
 	return 0;
 }

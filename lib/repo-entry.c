@@ -47,17 +47,18 @@ static const char *list_find(const char *list, const char *item, size_t len)
 	return NULL;
 }
 
-static void list_append(char *list, const char *item, size_t len)
+static void list_append(char *list, size_t size, const char *item, size_t len)
 {
 	size_t n = strlen(list);
 
-	(void)sprintf(list + n, "%s%.*s", n ? "," : "", (int)len, item);
+	(void)snprintf(list + n, size - n, "%s%.*s", n ? "," : "", (int)len, item);
 }
 
 /* Items of A, without those that B has (DROP) or followed by those only B has. */
 static int list_merge(const char *a, const char *b, bool drop, char **ret, struct err *e)
 {
-	char *list = calloc(1, strlen(a) + strlen(b) + 2);
+	size_t size = strlen(a) + strlen(b) + 2;
+	char *list = calloc(1, size);
 	const char *from[] = { a, drop ? "" : b };
 
 	if (!list)
@@ -67,7 +68,7 @@ static int list_merge(const char *a, const char *b, bool drop, char **ret, struc
 			size_t n = strcspn(at, ",");
 
 			if (!list_find(list, at, n) && !(drop && list_find(b, at, n)))
-				list_append(list, at, n);
+				list_append(list, size, at, n);
 			at += n + (at[n] != '\0');
 		}
 	}
@@ -210,22 +211,22 @@ static int check_apqn(const char *item, struct err *e)
 static int normalize_apqns(const char *list, char **ret, struct err *e)
 {
 	const char *sign = *list == '+' || *list == '-' ? list++ : "";
-	char *out, *at;
+	size_t size = 8 * (strlen(list) + 1) + 2, n;
+	char *out;
 	int r = list_check(list, check_apqn, e);
 
 	if (r < 0)
 		return r;
-	at = out = calloc(1, 8 * (strlen(list) + 1) + 2);
+	out = calloc(1, size);
 	if (!out)
 		return err_nomem(e);
-	if (*sign)
-		*at++ = *sign;
+	n = (size_t)snprintf(out, size, "%.1s", sign);
 	while (*list) {
 		unsigned card = 0, domain = 0;
 
 		(void)sscanf(list, "%2x.%4x", &card, &domain);
 		list += strcspn(list, ",");
-		at += sprintf(at, "%02x.%04x%s", card, domain, *list ? "," : "");
+		n += (size_t)snprintf(out + n, size - n, "%02x.%04x%s", card, domain, *list ? "," : "");
 		list += *list == ',';
 	}
 	*ret = out;

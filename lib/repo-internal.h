@@ -6,7 +6,7 @@
 #include "repo.h"
 #include "token.h"
 
-enum { REPO_TOKEN_MAX = TOKEN_MAX, PASS_MAX = 8 << 20 };	/* bytes; zkey takes key files of 8 MiB as dummy passphrases */
+enum { REPO_TOKEN_MAX = TOKEN_MAX, PASS_MAX = 8 << 20 };	/* bytes */
 
 struct file_name { char s[NAME_LEN_MAX + 16]; };
 struct file_name file_name(const char *name, const char *suffix);
