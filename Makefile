@@ -130,13 +130,50 @@ $(B)/unit/%: tests/unit/%.c $(unit_objs)
 		$< -Wl,--allow-multiple-definition $(filter %.o %.a,$^) $(unit_libs)
 
 export B
-check: deps all $(units) check-unit check-cli ## build all and run every test that needs no kernel of its own
+check: deps all $(units) check-unit check-cli check-faults-quick ## build all and run every test that needs no kernel of its own
 
 check-unit: $(units)
 	@set -e; for t in $(units); do $$t; done
 
 check-cli: all
 	bats $(if $(T),-f '$(T)') tests/cli
+
+# Faults and figures. What runs with other compilers or flags has a build tree of its own.
+fault_tools := $(B)/fault/faultat $(B)/fault/naive
+$(B)/fault/%: tests/fault/%.c
+	$(call Q,LD)mkdir -p $(@D) && $(CC) -D_GNU_SOURCE $(warn) -O2 -o $@ $<
+
+check-faults-quick: all $(fault_tools)
+	tests/fault/all --quick
+
+check-faults: deps all $(fault_tools) ## a fault at every system call, every state after a power cut, writers, cores (15 min)
+	tests/fault/all
+
+bench: deps all ## figures against tests/bench/budget.tsv; WRITE=1 makes them the budget
+	tests/bench/bench $(if $(WRITE),--write)
+
+check-asan: ## unit and command tests with AddressSanitizer and UBSan
+	+$(MAKE) B=build-asan SANITIZE=address,undefined deps all check-unit check-cli
+
+check-valgrind: ## unit tests and some commands under memcheck
+	+$(MAKE) B=build-valgrind CFLAGS='-Og -g' deps all run-valgrind
+
+fuzz: ## each parser for FUZZ_SECONDS (600); findings in build-fuzz/found; T=NAME: only that one
+	+$(MAKE) B=build-fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined deps run-fuzz
+
+run-valgrind: $(units)
+	tests/valgrind $(units)
+
+FUZZ_SECONDS ?= 600
+fuzzers := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/$(or $(T),*).c))
+run-fuzz: $(fuzzers)
+	@set -e; for t in $(fuzzers); do n=$${t##*/}; mkdir -p $(B)/found $(B)/corpus/$$n; echo "== $$n"; \
+		$$t -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=$(B)/found/$$n- \
+			$(B)/corpus/$$n $(wildcard tests/fuzz/corpus)/$$n 2>&1 | tail -n 12; done
+
+$(B)/fuzz/%: tests/fuzz/%.c $(unit_objs)
+	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cppflags) $(all_cflags) -fsanitize=fuzzer -Wno-missing-prototypes $(all_ldflags) -o $@ \
+		$< -Wl,--allow-multiple-definition $(filter %.o %.a,$(filter-out $<,$^)) $(unit_libs)
 
 # cmd -> lib <- backends: the layers may not include each other the other way round.
 lint: all ## layers, style, shell, man pages, symbols of the product
@@ -173,5 +210,5 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1@\2/p' Makefile | column -t -s @
 
 FORCE:
-.PHONY: all check check-unit check-cli lint deps demo install uninstall clean help FORCE
+.PHONY: all check check-unit check-cli check-faults check-faults-quick check-asan check-valgrind run-valgrind fuzz run-fuzz bench lint deps demo install uninstall clean help FORCE
 -include $(patsubst %.c,$(B)/%.d,$(all_src)) $(units:%=%.d)
