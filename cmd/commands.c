@@ -3,15 +3,20 @@
 
 #include <string.h>
 
-extern const struct cmd cmd_doctor, cmd_list_devices;
+extern const struct cmd cmd_doctor, cmd_generate, cmd_list_devices, cmd_rewrap, cmd_seal, cmd_unseal,
+	cmd_validate, cmd_wrap;
 extern const struct cmd cmd_seal;
 extern const struct cmd cmd_unseal;
 
 const struct cmd *const commands[] = {
 	&cmd_doctor,
+	&cmd_generate,
 	&cmd_list_devices,
+	&cmd_rewrap,
 	&cmd_seal,
 	&cmd_unseal,
+	&cmd_validate,
+	&cmd_wrap,
 	NULL
 };
 

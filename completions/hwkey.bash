@@ -22,7 +22,9 @@ _hwkey_offer()
 	for w; do
 		[[ $w == "$cur"* ]] && COMPREPLY+=("$w")
 	done
-	[[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+	if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]]; then
+		compopt -o nospace
+	fi
 }
 
 _hwkey_ask()

@@ -11,7 +11,7 @@ function __hwkey_words
         case '*'
             set -l prefix (string match -r '^--[^=]*=' -- (commandline -ct))
             for word in $found
-                echo $prefix$word
+                echo "$prefix$word"
             end
     end
 end

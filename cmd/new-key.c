@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "new-key.h"
+
+#include <errno.h>
+#include <string.h>
+
+const char *const volume_types[] = { "luks2", "plain", NULL };
+
+static bool makes_type(const struct backend *b, const char *type)
+{
+	for (size_t i = 0; b->key_types && b->key_types[i]; i++)
+		if (!type || !strcmp(b->key_types[i], type))
+			return true;
+	return false;
+}
+
+/* The first usable device (in order of preference) that makes TYPE. */
+static int select_by_type(struct hwkey *hw, const char *type, struct device **ret, struct err *e)
+{
+	const struct device *unusable = NULL;
+
+	for (struct device *d = hw->devices; d; d = d->next) {
+		if (!(d->backend->roles & ROLE_KEY) || !makes_type(d->backend, type))
+			continue;
+		if (d->state == DEVICE_ONLINE) {
+			*ret = d;
+			return 0;
+		}
+		unusable = d;
+	}
+	if (unusable)
+		return err_set(e, ENODEV, "device '%s' is not usable: %s", unusable->id, unusable->why);
+	for (size_t i = 0; type && backends[i]; i++)
+		if (makes_type(backends[i], type))
+			return err_set(e, ENODEV, "no device for keys of type '%s' here; see 'hwkey doctor'", type);
+	if (type)
+		return err_set(e, EINVAL, "invalid --type '%s'", type);
+	return err_set(e, ENODEV, "no device online that makes keys; see 'hwkey doctor'");
+}
+
+int new_key_device(struct hwkey *hw, const struct new_key *o, struct device **ret_dev, const struct key_ops **ret_ops,
+		   struct key_params *ret_params, struct err *e)
+{
+	const struct backend_ops *ops;
+	int r;
+
+	if (o->device)
+		r = device_select(hw->devices, ROLE_KEY, o->device, ret_dev, e);
+	else
+		r = select_by_type(hw, o->type, ret_dev, e);
+	if (r == 0 && !makes_type((*ret_dev)->backend, o->type))
+		r = err_set(e, EINVAL, "device '%s' does not make keys of type '%s'", (*ret_dev)->id, o->type);
+	if (r == 0 && o->bits && o->bits != 128 && o->bits != 192 && o->bits != 256)
+		r = err_set(e, EINVAL, "--bits is 128, 192 or 256, not %u", o->bits);
+	if (r == 0 && o->xts && o->bits == 192)
+		r = err_set(e, EINVAL, "there is no XTS with keys of 192 bits");
+	if (r == 0)
+		r = backend_ops(*ret_dev, &ops, e);
+	if (r < 0)
+		return r;
+	*ret_ops = ops->key;
+	*ret_params = (struct key_params){
+		.type = o->type ? o->type : (*ret_dev)->backend->key_types[0], .bits = o->bits ? o->bits : 256, .xts = o->xts,
+	};
+	return 0;
+}
+
+int new_key_check_name(struct hwkey *hw, const char *name, struct err *e)
+{
+	AUTO_ENTRY struct entry entry = { 0 };
+	int r;
+
+	if (!repo_valid_name(name))
+		return err_set(e, EINVAL, "invalid key name '%s'", name);
+	r = repo_open(&hw->repo, hw->repo_path, 0, e);
+	if (r == 0)
+		r = repo_read_info(&hw->repo, name, &entry, e);
+	repo_done(&hw->repo);
+	if (r == 0)
+		return err_set(e, EEXIST, "key '%s' exists already", name);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int fill_entry(const struct new_key *o, const char *name, const char *pattern, const struct blob *token,
+		      struct entry *ret, struct err *e)
+{
+	const struct entry_about about = {
+		.description = o->description, .volumes = o->volumes, .volume_type = o->volume_type,
+		.pattern = pattern, .sector_size = o->sector_size,
+	};
+	struct key key;
+	int r = key_parse(token->data, token->len, &key, e);
+
+	if (r == 0)
+		r = entry_init(ret, name, &key, &about, e);
+	return r < 0 ? r : blob_copy(&ret->token, token->data, token->len, e);
+}
+
+int new_key_store(struct hwkey *hw, const struct new_key *o, const char *name, struct device *dev,
+		  const struct key_ops *ops, const struct blob *token, struct err *e)
+{
+	AUTO_ENTRY struct entry entry = { 0 };
+	char pattern[65];
+	int r = ops->pattern(dev, token, pattern, e);
+
+	if (r == 0)
+		r = fill_entry(o, name, pattern, token, &entry, e);
+	if (r == 0)
+		r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE, e);
+	if (r == 0 && o->volumes)
+		r = repo_check_volumes(&hw->repo, name, o->volumes, e);
+	if (r == 0)
+		r = repo_add(&hw->repo, &entry, e);
+	if (r == 0 && !o->type)
+		note(&hw->env, "key type '%s' on device '%s'", dev->backend->key_types[0], dev->id);
+	return r;
+}

@@ -1,0 +1,97 @@
+# The face of the binary: help, version, completion, exit statuses that need no key
+setup() { load helpers; }
+
+@test "--version and --help answer at once and exit 0" {
+	[[ $(hwkey --version) == 'hwkey '[0-9]* ]]
+	hwkey --help | grep -q '^Usage: hwkey COMMAND'
+	hwkey help generate | grep -q '^Usage: hwkey generate'
+}
+
+@test "no command is a usage error" {
+	run hwkey
+	[ "$status" -eq 2 ]
+	fails 2 "no command 'frob'" hwkey frob
+}
+
+@test "every command has a summary, a synopsis in --help, and the common options" {
+	for c in $(hwkey --complete '' | grep -vE '^(help|--)'); do
+		help=$(hwkey "$c" --help)
+		grep -q "^Usage: hwkey $c" <<<"$help"
+		for o in --help --quiet --verbose --batch --repository; do
+			grep -q -e "$o" <<<"$help"
+		done
+		hwkey --complete "$c" -- | grep -qx -- --help
+	done
+}
+
+@test "every command refuses an unknown option, an option twice, and too many arguments" {
+	for c in $(hwkey --complete '' | grep -vE '^(help|--)'); do
+		fails 2 'unknown option' hwkey "$c" --no-such-option
+		fails 2 'only once' hwkey "$c" --batch --batch
+	done
+	fails 2 "unexpected argument 'x'" hwkey doctor x
+}
+
+@test "a control character in an argument does not reach the terminal" {
+	fails 2 '?[31m' hwkey generate $'\e[31m'
+}
+
+@test "standard output that is full is an error" {
+	run bash -c 'hwkey --help >/dev/full'
+	[ "$status" -eq 1 ]
+	run bash -c 'hwkey list-devices >/dev/full'
+	[ "$status" -eq 8 ]
+}
+
+@test "completion: commands, options, values, keys, devices" {
+	hwkey generate -q disk1
+	[[ $'\n'$(hwkey --complete gen)$'\n' == *$'\ngenerate\n'* ]]
+	[ "$(hwkey --complete validate '')" = disk1 ]
+	[ "$(hwkey --complete generate --device '')" = local ]
+	[ "$(hwkey --complete generate --device=)" = local ]
+	[ "$(hwkey --complete generate --volume-type '')" = $'luks2\nplain' ]
+	[ "$(hwkey --complete wrap name '')" = '#file' ]
+	[ -z "$(hwkey --complete generate name '')" ]
+}
+
+@test "bash completion offers static words without starting a process" {
+	cat >"$BATS_TEST_TMPDIR/t.bash" <<-EOF
+		compopt() { :; }
+		source $build/hwkey.bash
+		COMP_WORDS=(hwkey gen) COMP_CWORD=1
+		_hwkey && echo "\${COMPREPLY[@]}"
+		COMP_WORDS=(hwkey generate --dev) COMP_CWORD=2
+		_hwkey && echo "\${COMPREPLY[@]}"
+		COMP_WORDS=(hwkey generate --volume-type = l) COMP_CWORD=4
+		_hwkey && echo "\${COMPREPLY[@]}"
+	EOF
+	run strace -f -qq -e trace=clone,clone3,fork,vfork,execve -o "$BATS_TEST_TMPDIR/trace" bash "$BATS_TEST_TMPDIR/t.bash"
+	[ "$output" = $'generate\n--device=\nluks2' ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/trace")" -eq 1 ]
+}
+
+@test "bash completion asks the binary once for names" {
+	hwkey generate -q disk1
+	cat >"$BATS_TEST_TMPDIR/t.bash" <<-EOF
+		compopt() { :; }
+		source $build/hwkey.bash
+		COMP_WORDS=(hwkey validate d) COMP_CWORD=2
+		_hwkey && echo "\${COMPREPLY[@]}"
+	EOF
+	run strace -f -qq -e trace=execve -o "$BATS_TEST_TMPDIR/trace" bash "$BATS_TEST_TMPDIR/t.bash"
+	[ "$output" = disk1 ]
+	[ "$(grep -c 'hwkey.*--complete' "$BATS_TEST_TMPDIR/trace")" -eq 1 ]
+}
+
+@test "zsh and fish completions load and offer commands" {
+	zsh -f -n "$top/completions/_hwkey"
+	fish --no-config -c "source $top/completions/hwkey.fish; complete -C 'hwkey gener'" | grep -q '^generate'
+}
+
+@test "devices: a table, JSON, columns" {
+	hwkey list-devices | grep -q '^local  *soft'
+	[ "$(hwkey list-devices --raw --noheadings --output device,backend)" = 'local soft' ]
+	hwkey list-devices --json | grep -q '"device": "local"'
+	fails 2 "no column 'colour'" hwkey list-devices --output colour
+	fails 3 "no device 'tpm9'" hwkey list-devices tpm9
+}
