@@ -122,7 +122,8 @@ $(B)/flags:
 # Unit tests: tests/unit/NAME.c is linked with the whole library and the objects of every module.
 unit_src := $(wildcard tests/unit/*.c)
 units    := $(unit_src:tests/unit/%.c=$(B)/unit/%)
-unit_objs = $(call objs,$(seal_src) $(luks_src) $(soft_src) $(face_src)) $(B)/libhwkey.a
+unit_objs = $(call objs,tests/support/module-dir.c $(seal_src) $(luks_src) $(soft_src) $(face_src)) $(B)/libhwkey.a
+$(B)/tests/support/module-dir.o: extra := -DMODULE_DIR='"$(abspath $(moddir))"'
 unit_libs = $(LIBS_cmocka) $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto) $(LIBS_md) $(LIBS_popt)
 
 $(B)/unit/%: tests/unit/%.c $(unit_objs)
@@ -132,7 +133,7 @@ $(B)/unit/%: tests/unit/%.c $(unit_objs)
 export B
 check: deps all $(units) check-unit check-cli check-faults-quick ## build all and run every test that needs no kernel of its own
 
-check-unit: $(units)
+check-unit: all $(units)
 	@set -e; for t in $(units); do $$t; done
 
 check-cli: all

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "lib/file.h"
+#include "lib/output.h"
 
 static bool is_stdio(const char *file)
 {
@@ -57,35 +58,18 @@ static int write_stdout(const struct secret *s, bool force_tty, struct err *e)
 	return err_sys(e, "cannot write to standard output");
 }
 
-/* The directory of PATH and the name in it; PATH is changed. */
-static int open_parent(char *path, const char **ret_name, struct err *e)
+int write_secret_output(const char *file, const struct secret *s, bool force_tty, struct err *e)
 {
-	char *slash = strrchr(path, '/');
-	const char *dir = !slash ? "." : slash == path ? "/" : path;
-	int fd;
-
-	*ret_name = slash ? slash + 1 : path;
-	if (slash)
-		*slash = '\0';
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? err_sys(e, "cannot open directory '%s'", dir) : fd;
-}
-
-int write_secret_output(const char *output, const struct secret *s, bool force_tty, struct err *e)
-{
-	AUTO_FREE char *path = NULL;
-	AUTO_CLOSE int dir = -1;
-	const char *name;
+	const struct output_to to = { .path = file, .fd = -1 };
+	AUTO_OUTPUT struct output out = OUTPUT_NONE;
 	int r;
 
-	if (is_stdio(output))
+	if (is_stdio(file))
 		return write_stdout(s, force_tty, e);
-	path = strdup(output);
-	if (!path)
-		return err_nomem(e);
-	dir = open_parent(path, &name, e);
-	if (dir < 0)
-		return dir;
-	r = file_write_at(dir, name, s->data, s->len, &(struct file_attr){ 0600, (gid_t)-1 }, false, e);
-	return r < 0 ? r : dir_sync(dir, e);
+	r = output_open(&out, &to, e);
+	if (r == 0)
+		r = output_create(&out, e);
+	if (r == 0)
+		r = output_write(&out, s->data, s->len, e);
+	return r < 0 ? r : output_publish(&out, e);
 }

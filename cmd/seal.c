@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/module.h"
+#include "lib/output.h"
 #include "lib/seal/seal.h"
 
 struct values { char *output, *device, *label; bool force, force_tty; };
@@ -26,7 +27,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 {
 	const struct values *o = values;
 	const bool to_file = o->output && strcmp(o->output, "-") != 0;
-	const struct seal_output to = { .path = to_file ? o->output : NULL, .replace = o->force, .fd = STDOUT_FILENO };
+	const struct output_to to = { .path = to_file ? o->output : NULL, .replace = o->force, .fd = STDOUT_FILENO };
 	const struct backend_ops *ops;
 	const struct seal_module *m;
 	const void *module;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/module.h"
+#include "lib/output.h"
 #include "lib/seal/seal.h"
 
 struct values { char *output; bool explain, force, force_tty, json; };
@@ -56,7 +57,7 @@ static int open_here(struct hwkey *hw, const struct seal_module *m, const struct
 		     struct err *e)
 {
 	const bool to_file = o->output && strcmp(o->output, "-") != 0;
-	const struct seal_output to = { .path = to_file ? o->output : NULL, .replace = o->force, .fd = STDOUT_FILENO };
+	const struct output_to to = { .path = to_file ? o->output : NULL, .replace = o->force, .fd = STDOUT_FILENO };
 	const struct backend_ops *ops;
 	struct device *dev;
 	int r;

@@ -113,7 +113,7 @@ static int input_open(const char *file, int *ret_fd, const char **ret_name, stru
 }
 
 static int data_seal(const struct device *dev, const struct seal_ops *ops, const char *file, const char *label,
-		     const struct seal_output *to, struct err *e)
+		     const struct output_to *to, struct err *e)
 {
 	AUTO_OUTPUT struct output out = OUTPUT_NONE;
 	AUTO_BLOB struct blob header = { 0 };
@@ -203,7 +203,7 @@ static int key_unseal(const struct device *dev, const struct seal_ops *ops, cons
 }
 
 static int data_unseal(const struct device *dev, const struct seal_ops *ops, const struct sealed *s,
-		       const struct seal_output *to, struct err *e)
+		       const struct output_to *to, struct err *e)
 {
 	struct source in = { .fd = s->fd, .name = s->name, .ahead = s->head.data + s->header.len,
 			     .n_ahead = s->head.len - s->header.len };

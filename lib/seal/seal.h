@@ -30,6 +30,7 @@
 
 struct device;
 struct err;
+struct output_to;
 struct seal_ops;
 
 enum {
@@ -65,19 +66,13 @@ struct sealed {				/* a sealed file whose header is read; SEALED_NONE = empty */
 	struct blob head;		/* what was read so far: the header and the beginning of the body */
 };
 
-struct seal_output {
-	const char *path;		/* appears 0600, whole and durable, or not at all; NULL: to FD */
-	bool replace;			/* a regular file at PATH; else EEXIST */
-	int fd;				/* gets verified segments as they come */
-};
-
 struct seal_module {
 	/* FILE NULL or "-" is standard input. LABEL may be NULL. */
 	int (*seal)(const struct device *, const struct seal_ops *, const char *file, const char *label,
-		    const struct seal_output *, struct err *e);
+		    const struct output_to *, struct err *e);
 	int (*open)(const char *file, struct sealed *ret, struct err *e);
 	/* Once per open. EBADMSG: another machine or keystore, or changed bytes. */
-	int (*unseal)(const struct device *, const struct seal_ops *, const struct sealed *, const struct seal_output *,
+	int (*unseal)(const struct device *, const struct seal_ops *, const struct sealed *, const struct output_to *,
 		      struct err *e);
 	void (*done)(struct sealed *);
 };

@@ -13,8 +13,6 @@
 #include "lib/blob.h"
 #include "lib/err.h"
 
-const char module_dir[] = "";
-
 enum { SIZE = 4096 };
 
 static unsigned char root[ROOT_KEY], plain[SIZE], back[SIZE];

@@ -15,8 +15,6 @@
 #include "lib/opt.h"
 #include "lib/secret.h"
 
-const char module_dir[] = ".";
-
 static void errors_have_their_exit_status(void **state)
 {
 	static const struct { int code, status; } table[] = {

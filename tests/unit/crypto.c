@@ -13,8 +13,6 @@
 #include "lib/err.h"
 #include "lib/secret.h"
 
-const char module_dir[] = "";
-
 static void bytes(unsigned char *p, unsigned first, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

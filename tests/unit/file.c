@@ -16,8 +16,6 @@
 #include "lib/err.h"
 #include "lib/file.h"
 
-const char module_dir[] = ".";
-
 static const struct file_attr attr = { .mode = 0640, .gid = (gid_t)-1 };
 
 struct dir { char path[64]; int fd; };

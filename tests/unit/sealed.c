@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Sealed data with a stand-in for the backend, which only this test has. */
 #undef _FORTIFY_SOURCE		/* openat() and fsync() are ours below */
+#include "lib/output.h"
 #include "lib/seal/seal.h"
 
 #include <dirent.h>
@@ -29,8 +30,6 @@
 #include "lib/file.h"
 #include "lib/secret.h"
 #include "lib/seal/stream.h"
-
-const char module_dir[] = "";
 
 /* --- faults: a file system without O_TMPFILE, a disk that fails ------------------------------------------------ */
 
@@ -167,10 +166,10 @@ static void pattern(unsigned char *p, size_t len)
 
 static int seal(const char *in, const char *out, bool replace, struct err *e)
 {
-	return seal_module_table.seal(&dev, &ops, in, "a label", &(struct seal_output){ out, replace, -1 }, e);
+	return seal_module_table.seal(&dev, &ops, in, "a label", &(struct output_to){ out, replace, -1 }, e);
 }
 
-static int unseal_to(const char *in, const struct seal_output *to, struct err *e)
+static int unseal_to(const char *in, const struct output_to *to, struct err *e)
 {
 	struct sealed s = SEALED_NONE;
 	int r = seal_module_table.open(in, &s, e);
@@ -183,7 +182,7 @@ static int unseal_to(const char *in, const struct seal_output *to, struct err *e
 
 static int unseal(const char *in, const char *out, struct err *e)
 {
-	return unseal_to(in, &(struct seal_output){ out, false, -1 }, e);
+	return unseal_to(in, &(struct output_to){ out, false, -1 }, e);
 }
 
 static size_t header_len(const struct blob *b)
@@ -219,7 +218,7 @@ static void assert_refused(const void *data, size_t len, const struct blob *clea
 	int r;
 
 	put("bad", data, len);
-	r = unseal_to("bad", &(struct seal_output){ .fd = fd }, &e);
+	r = unseal_to("bad", &(struct output_to){ .fd = fd }, &e);
 	if (r != -EBADMSG && r != -EOPNOTSUPP)
 		fail_msg("opened or failed otherwise: %d '%s'", r, e.msg);
 	assert_int_equal(e.code, -r);
@@ -471,7 +470,7 @@ static void output_is_replaced_at_once(void **state)
 		no_tmpfile = named;
 		put("out", "text", 4);
 		assert_int_equal(seal("out", "out", true, &e), 0);
-		assert_int_equal(unseal_to("out", &(struct seal_output){ .path = "out", .replace = true }, &e), 0);
+		assert_int_equal(unseal_to("out", &(struct output_to){ .path = "out", .replace = true }, &e), 0);
 		get("out", &again);
 		assert_int_equal(again.len, 4);
 		assert_memory_equal(again.data, "text", 4);
@@ -505,7 +504,7 @@ static void full_disk_is_an_error(void **state)
 
 	(void)state;
 	put("clear", "x", 1);
-	assert_int_equal(seal_module_table.seal(&dev, &ops, "clear", NULL, &(struct seal_output){ .fd = fd }, &e), -ENOSPC);
+	assert_int_equal(seal_module_table.seal(&dev, &ops, "clear", NULL, &(struct output_to){ .fd = fd }, &e), -ENOSPC);
 }
 
 /* Waits for data in a pipe with a file begun: what a signal ends. */
@@ -563,7 +562,7 @@ static long peak_rss(off_t size)
 	if (pid == 0) {
 		const int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-		_exit(seal_module_table.seal(&dev, &ops, "big", NULL, &(struct seal_output){ .fd = fd }, &e) == 0 ? 0 : 9);
+		_exit(seal_module_table.seal(&dev, &ops, "big", NULL, &(struct output_to){ .fd = fd }, &e) == 0 ? 0 : 9);
 	}
 	assert_int_equal(wait4(pid, &status, 0, &usage), pid);
 	assert_int_equal(status, 0);
@@ -707,7 +706,7 @@ static void long_fields_are_bounded(void **state)
 static void bad_labels_are_refused(void **state)
 {
 	char longest[SEALED_LABEL_MAX + 2];
-	const struct seal_output to = { .path = "out" };
+	const struct output_to to = { .path = "out" };
 	const char *const labels[] = { " x", "x ", "x\ny", "x\033[m", "\xff", longest };
 	struct err e = { 0 };
 

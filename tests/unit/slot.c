@@ -13,8 +13,6 @@
 #include "lib/err.h"
 #include "lib/secret.h"
 
-const char module_dir[] = "";
-
 static const unsigned char root[ROOT_KEY] = "the root key of the keystore....";
 
 /* PASSPHRASE NULL: a plain slot. The cheapest scrypt there is. */

@@ -17,7 +17,6 @@
 #include "lib/env.h"
 #include "lib/err.h"
 
-const char module_dir[] = "";
 extern const struct backend backend_soft;
 
 struct world {			/* one keystore, and the last thing it said */

@@ -12,8 +12,6 @@
 #include "lib/blob.h"
 #include "lib/err.h"
 
-const char module_dir[] = "";
-
 static size_t make(unsigned char *p, enum token_kind kind, unsigned bits, bool xts, size_t len)
 {
 	struct token t = { .kind = kind, .bits = bits, .xts = xts, .payload_len = len,

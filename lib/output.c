@@ -3,7 +3,7 @@
  * A file that appears whole or not at all. Where the file system can, it has no name until it is whole (O_TMPFILE), so
  * that even a kill leaves nothing; elsewhere, and for the moment a replacing takes, it has a random one.
  */
-#include "stream.h"
+#include "output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/blob.h"
-#include "lib/err.h"
-#include "lib/file.h"
-#include "lib/secret.h"
-#include "seal.h"
+#include "err.h"
+#include "file.h"
+#include "secret.h"
 
 static int fail(const struct output *o, const char *what, struct err *e)
 {
@@ -50,7 +48,7 @@ static int vacancy_check(const struct output *o, struct err *e)
 	return S_ISREG(st.st_mode) ? 0 : err_set(e, EEXIST, "output '%s' is not a regular file", o->path);
 }
 
-int output_open(struct output *ret, const struct seal_output *to, struct err *e)
+int output_open(struct output *ret, const struct output_to *to, struct err *e)
 {
 	struct output o = OUTPUT_NONE;
 	int r = 0;
