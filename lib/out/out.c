@@ -21,6 +21,7 @@ struct out {
 	struct out_format format;
 	size_t shown[COLUMNS_MAX];	/* indexes into columns */
 	size_t n;
+	bool foreign;			/* a value has bytes that a terminal must not see as they are */
 };
 
 static const int json_types[] = {
@@ -151,6 +152,8 @@ static int add_row(struct out *o, const char *const *values, struct err *e)
 
 		if (!v && (o->format.json || o->format.record))
 			continue;
+		for (const char *p = v; p && *p; p++)
+			o->foreign = o->foreign || *p < ' ' || *p == 0x7f;
 		cell = format_cell(o, c, v ? v : "-");
 		if (!cell || scols_line_refer_data(line, i, cell) < 0) {
 			free(cell);
@@ -197,6 +200,8 @@ static int print_out(struct out *o, struct err *e)
 	}
 	if (scols_table_is_empty(o->table) && !o->format.json)
 		return 0;
+	/* smartcols writes such bytes as \xNN, and a backslash that is there already as \x5c: only if it must */
+	(void)scols_table_enable_noencoding(o->table, !o->foreign);
 	return scols_print_table(o->table) < 0 ? err_set(e, EIO, "cannot print the table") : 0;
 }
 
