@@ -25,16 +25,15 @@ static int look(const char *pks_dir, const char *file)
 
 static const char *remark(const char *pks_dir)
 {
-	int r = look(pks_dir, ".");
+	int r;
 
-	if (r == -ENOENT)
-		return "not initialised yet: first use creates it";
-	if (r < 0)
-		return "protection: unknown, no permission to look";
 	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
 		if (look(pks_dir, soft_slots[i].file) == 0)
 			return soft_slots[i].grade;
-	return "damaged: no root-key slot";
+	r = look(pks_dir, ".");
+	if (r == -ENOENT)
+		return "not initialised yet: first use creates it";
+	return r < 0 ? "protection: unknown, no permission to look" : "damaged: no root-key slot";
 }
 
 static int probe(const struct env *env, struct device **list, struct err *e);

@@ -141,10 +141,12 @@ struct store_ops {
 	int (*list)(const struct device *, struct object **ret, size_t *ret_n, struct err *e);
 	int (*info)(const struct device *, struct store_info *ret, struct err *e);
 	/*
-	 * One more way to open the store ("plain", "passphrase": only that needs PASSPHRASE). REPLACE false: EEXIST if there
-	 * is one of that name. The last way that opens it is never removed: EBUSY. NULL where the store has no such choice.
+	 * One more way to open the store ("plain", "passphrase": only that needs PASSPHRASE). REPLACE false: EEXIST if
+	 * there is one of that name. The last way that opens it is never removed: EBUSY. NULL where the store has no such
+	 * choice.
 	 */
-	int (*slot_add)(const struct device *, const char *slot, const struct secret *passphrase, bool replace, struct err *e);
+	int (*slot_add)(const struct device *, const char *slot, const struct secret *passphrase, bool replace,
+			struct err *e);
 	int (*slot_remove)(const struct device *, const char *slot, struct err *e);
 };
 

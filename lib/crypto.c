@@ -60,8 +60,8 @@ int crypto_hkdf(const void *ikm, size_t ikm_len, const void *salt, size_t salt_l
 	return derive("HKDF", params, ret, ret_len, e);
 }
 
-int crypto_scrypt(const struct secret *passphrase, const void *salt, size_t salt_len, unsigned log_n, uint32_t r, uint32_t p,
-		  unsigned char ret[CRYPTO_KEY], struct err *e)
+int crypto_scrypt(const struct secret *passphrase, const void *salt, size_t salt_len, unsigned log_n, uint32_t r,
+		  uint32_t p, unsigned char ret[CRYPTO_KEY], struct err *e)
 {
 	uint64_t n, max;
 
@@ -93,8 +93,8 @@ static bool gcm_feed(EVP_CIPHER_CTX *c, const void *aad, size_t aad_len, const v
 	return !len || EVP_CipherUpdate(c, out, &n, in, (int)len) == 1;
 }
 
-int crypto_seal(const unsigned char key[CRYPTO_KEY], const unsigned char nonce[CRYPTO_NONCE], const void *aad, size_t aad_len,
-		const void *in, size_t len, void *out, unsigned char ret_tag[CRYPTO_TAG], struct err *e)
+int crypto_seal(const unsigned char key[CRYPTO_KEY], const unsigned char nonce[CRYPTO_NONCE], const void *aad,
+		size_t aad_len, const void *in, size_t len, void *out, unsigned char ret_tag[CRYPTO_TAG], struct err *e)
 {
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
 	unsigned char tail[16];		/* GCM is a stream mode: final writes nothing */
@@ -107,8 +107,8 @@ int crypto_seal(const unsigned char key[CRYPTO_KEY], const unsigned char nonce[C
 	return ok ? 0 : failed(e, "AES-256-GCM");
 }
 
-int crypto_open(const unsigned char key[CRYPTO_KEY], const unsigned char nonce[CRYPTO_NONCE], const void *aad, size_t aad_len,
-		const void *in, size_t len, const unsigned char tag[CRYPTO_TAG], void *out, struct err *e)
+int crypto_open(const unsigned char key[CRYPTO_KEY], const unsigned char nonce[CRYPTO_NONCE], const void *aad,
+		size_t aad_len, const void *in, size_t len, const unsigned char tag[CRYPTO_TAG], void *out, struct err *e)
 {
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
 	unsigned char tail[16], want[CRYPTO_TAG];
@@ -204,9 +204,11 @@ int base64_decode(const char *text, size_t len, struct blob *ret, struct err *e)
 /* --- verification pattern -------------------------------------------------------------------------------------- */
 
 /* One AES block, ECB: everything else below is exclusive-or. OpenSSL refuses XTS with equal halves, zkey does not. */
-static int aes_block(const unsigned char *key, size_t key_len, const unsigned char in[16], unsigned char out[16], struct err *e)
+static int aes_block(const unsigned char *key, size_t key_len, const unsigned char in[16], unsigned char out[16],
+		     struct err *e)
 {
-	const EVP_CIPHER *cipher = key_len == 16 ? EVP_aes_128_ecb() : key_len == 24 ? EVP_aes_192_ecb() : EVP_aes_256_ecb();
+	const EVP_CIPHER *by_size[] = { EVP_aes_128_ecb(), EVP_aes_192_ecb(), EVP_aes_256_ecb() };
+	const EVP_CIPHER *cipher = by_size[key_len / 8 - 2];
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
 	int n;
 	bool ok = c && EVP_CipherInit_ex2(c, cipher, key, NULL, 1, NULL) == 1 && EVP_CIPHER_CTX_set_padding(c, 0) == 1 &&

@@ -21,20 +21,20 @@ int crypto_hkdf(const void *ikm, size_t ikm_len, const void *salt, size_t salt_l
 		void *ret, size_t ret_len, struct err *e);
 
 /* AES-256-GCM. OUT has LEN bytes and may be IN. Open returns EBADMSG when the tag is wrong, and OUT is wiped. */
-int crypto_seal(const unsigned char key[CRYPTO_KEY], const unsigned char nonce[CRYPTO_NONCE], const void *aad, size_t aad_len,
-		const void *in, size_t len, void *out, unsigned char ret_tag[CRYPTO_TAG], struct err *e);
-int crypto_open(const unsigned char key[CRYPTO_KEY], const unsigned char nonce[CRYPTO_NONCE], const void *aad, size_t aad_len,
-		const void *in, size_t len, const unsigned char tag[CRYPTO_TAG], void *out, struct err *e);
+int crypto_seal(const unsigned char key[CRYPTO_KEY], const unsigned char nonce[CRYPTO_NONCE], const void *aad,
+		size_t aad_len, const void *in, size_t len, void *out, unsigned char ret_tag[CRYPTO_TAG], struct err *e);
+int crypto_open(const unsigned char key[CRYPTO_KEY], const unsigned char nonce[CRYPTO_NONCE], const void *aad,
+		size_t aad_len, const void *in, size_t len, const unsigned char tag[CRYPTO_TAG], void *out, struct err *e);
 
 /* scrypt with N = 2^LOG_N; needs 128 * R * N bytes of memory. */
-int crypto_scrypt(const struct secret *passphrase, const void *salt, size_t salt_len, unsigned log_n, uint32_t r, uint32_t p,
-		  unsigned char ret[CRYPTO_KEY], struct err *e);
+int crypto_scrypt(const struct secret *passphrase, const void *salt, size_t salt_len, unsigned log_n, uint32_t r,
+		  uint32_t p, unsigned char ret[CRYPTO_KEY], struct err *e);
 
 int crypto_sha256(const void *data, size_t len, unsigned char ret[CRYPTO_HASH], struct err *e);
 bool crypto_equal(const void *a, const void *b, size_t len);	/* constant time */
 
 /* Base64 with padding, no line breaks. Decode accepts exactly what encode makes (EBADMSG else). */
-int base64_encode(const void *data, size_t len, struct blob *ret, struct err *e);	/* NUL after the text, not counted */
+int base64_encode(const void *data, size_t len, struct blob *ret, struct err *e); /* NUL after the text, not counted */
 int base64_decode(const char *text, size_t len, struct blob *ret, struct err *e);
 int base64_encode_secret(const struct secret *, struct secret *ret, struct err *e);
 

@@ -95,7 +95,8 @@ int container_seal(const struct container *c, const unsigned char root[ROOT_KEY]
 	header_encode(c, b.data);
 	r = write_key(c, root, key, e);
 	if (r == 0)
-		r = crypto_seal(key, b.data + NONCE_AT, b.data, TAG_AT, plain, c->size, b.data + CONTAINER_HEADER, b.data + TAG_AT, e);
+		r = crypto_seal(key, b.data + NONCE_AT, b.data, TAG_AT, plain, c->size, b.data + CONTAINER_HEADER,
+				b.data + TAG_AT, e);
 	explicit_bzero(key, sizeof(key));
 	if (r < 0)
 		return r;

@@ -49,6 +49,8 @@ int dir_create(const char *path, struct err *e)
 	return r < 0 || p[strlen(p) - 1] == '/' ? r : make_one(p, e);
 }
 
+static const struct file_attr container_attr = { 0600, (gid_t)-1 };
+
 static int write_container(int dir, unsigned which, struct container *c, const unsigned char *root, const void *plain,
 			   struct err *e)
 {
@@ -60,7 +62,7 @@ static int write_container(int dir, unsigned which, struct container *c, const u
 	if (r == 0)
 		r = container_seal(c, root, plain, &b, e);
 	if (r == 0)
-		r = file_write_at(dir, container_files[which], b.data, b.len, &(struct file_attr){ 0600, (gid_t)-1 }, true, e);
+		r = file_write_at(dir, container_files[which], b.data, b.len, &container_attr, true, e);
 	return r < 0 ? r : crypto_sha256(b.data, CONTAINER_HEADER, c->previous, e);
 }
 
@@ -117,7 +119,8 @@ int store_create(int top, struct err *e)
 	AUTO_CLOSE int dir = -1;
 	int r;
 
-	if (mkdirat(top, SOFT_NEW, 0700) == 0 || errno == EEXIST)	/* a killed first use left it: its files are replaced */
+	/* What a killed first use left is used again: its files are replaced. */
+	if (mkdirat(top, SOFT_NEW, 0700) == 0 || errno == EEXIST)
 		dir = openat(top, SOFT_NEW, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir < 0 || fchmod(dir, 0700) < 0)
 		return err_sys(e, "cannot create the keystore");

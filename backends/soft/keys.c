@@ -19,7 +19,8 @@ static int key_shape(const struct key_params *p, size_t clear_len, struct token 
 	if (clear_len && !p->bits)
 		bits = (unsigned)clear_len * 8 / parts;
 	if (bits != 128 && bits != 192 && bits != 256)
-		return err_set(e, EINVAL, "a key of %u bits is no AES key: 128, 192, 256%s", bits, p->xts ? " for each half" : "");
+		return err_set(e, EINVAL, "a key of %u bits is no AES key: 128, 192, 256%s", bits,
+			       p->xts ? " for each half" : "");
 	if (clear_len && clear_len != (size_t)bits / 8 * parts)
 		return err_set(e, EINVAL, "key has %zu bytes, not the %u of %s%u bits", clear_len, bits / 8 * parts,
 			       p->xts ? "twice " : "", bits);
@@ -122,7 +123,8 @@ static int tokens_check(const struct store *s, const struct blob *tokens, size_t
 	return 0;
 }
 
-static int token_rewrap(const struct store *s, const struct wrapping *w, const struct blob *old, struct blob *ret, struct err *e)
+static int token_rewrap(const struct store *s, const struct wrapping *w, const struct blob *old, struct blob *ret,
+			struct err *e)
 {
 	AUTO_SECRET struct secret clear = { 0 };
 	struct token t;
@@ -181,7 +183,8 @@ const struct key_ops soft_key_ops = {
 
 /* --- seal -------------------------------------------------------------------------------------------------------- */
 
-static int seal(const struct device *dev, const struct secret *clear, const struct blob *binding, struct blob *ret, struct err *e)
+static int seal(const struct device *dev, const struct secret *clear, const struct blob *binding, struct blob *ret,
+		struct err *e)
 {
 	return protect(dev, &(struct token){ .kind = TOKEN_SEALED }, clear, binding, ret, e);
 }

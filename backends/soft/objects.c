@@ -130,8 +130,8 @@ int objects_add(struct objects *o, const struct record *new, struct err *e)
 	struct record r;
 
 	if (need > o->size)
-		return err_set(e, EFBIG, "%zu bytes are too many: the keystore holds %zu, an object takes %d and its label", new->len,
-			       o->size, OBJECT_OVERHEAD);
+		return err_set(e, EFBIG, "%zu bytes are too many: the keystore holds %zu, an object takes %d and its label",
+			       new->len, o->size, OBJECT_OVERHEAD);
 	if (need > have)
 		return err_set(e, ENOSPC, "keystore is full: %zu bytes needed, %zu of %zu free", need, have, o->size);
 	while (objects_next(o, &at, &r) && name_compare(&r.name, &new->name) < 0)

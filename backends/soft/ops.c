@@ -70,7 +70,8 @@ static int object_write(const struct device *dev, const struct object_name *n, u
 	if (r < 0)
 		return r;
 	if (policy & ~(uint32_t)POLICIES)
-		return err_set(e, EOPNOTSUPP, "policy bits %#x are not enforced by the software keystore", policy & ~(uint32_t)POLICIES);
+		return err_set(e, EOPNOTSUPP, "policy bits %#x are not enforced by the software keystore",
+			       policy & ~(uint32_t)POLICIES);
 	if (!data->len)
 		return err_set(e, EINVAL, "an object has at least 1 byte of data");
 	r = store_open(&s, dev, STORE_WRITE | STORE_CREATE, e);
@@ -136,8 +137,8 @@ static int object_list(const struct device *dev, struct object **ret, size_t *re
 
 static void format_uuid(const unsigned char *u, char ret[37])
 {
-	(void)snprintf(ret, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2], u[3],
-		       u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+	(void)snprintf(ret, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
+		       u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
 }
 
 static void format_slots(int dir, char *ret, size_t size)
@@ -145,7 +146,8 @@ static void format_slots(int dir, char *ret, size_t size)
 	ret[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
 		if (root_has_slot(dir, &soft_slots[i]))
-			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", ret[0] ? "\n" : "", soft_slots[i].name);
+			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", ret[0] ? "\n" : "",
+				       soft_slots[i].name);
 }
 
 static int store_describe(const struct device *dev, struct store_info *ret, struct err *e)
@@ -185,7 +187,8 @@ static void note_again(const struct store *s)
 }
 
 /* The store must open, objects and all, before the ways to open it are changed. */
-static int slot_add(const struct device *dev, const char *name, const struct secret *passphrase, bool replace, struct err *e)
+static int slot_add(const struct device *dev, const char *name, const struct secret *passphrase, bool replace,
+		    struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
 	const struct soft_slot *row;

@@ -92,7 +92,8 @@ static int unlock(const struct device *dev, int dir, struct session *ret, struct
 			return r;
 	}
 	if (r == 0 && damage.code && dev->env->note)
-		dev->env->note(dev->env, "%s: another slot opened the keystore; renew this one with pks-config", damage.msg);
+		dev->env->note(dev->env, "%s: another slot opened the keystore; renew this one with pks-config",
+			       damage.msg);
 	if (r == 0)
 		return 0;
 	return damage.code ? err_set(e, EBADMSG, "%s", damage.msg)
@@ -179,7 +180,8 @@ int root_slot_remove(int dir, const struct soft_slot *row, const struct session 
 	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
 		spare = spare || (&soft_slots[i] != row && is_spare(dir, &soft_slots[i], session));
 	if (!spare)
-		return err_set(e, EBUSY, "slot '%s' is the last one that opens the keystore: add another one first", row->name);
+		return err_set(e, EBUSY, "slot '%s' is the last one that opens the keystore: add another one first",
+			       row->name);
 	r = overwrite(dir, row->file, e);
 	if (r < 0)
 		return r;

@@ -31,8 +31,8 @@ bool root_has_slot(int dir, const struct soft_slot *);
 const struct soft_slot *root_slot_find(const char *name);
 
 /* Writes the slot, durable on return. EEXIST unless REPLACE. */
-int root_slot_write(int dir, const struct soft_slot *, const struct session *, const struct secret *passphrase, bool replace,
-		    struct err *e);
+int root_slot_write(int dir, const struct soft_slot *, const struct session *, const struct secret *passphrase,
+		    bool replace, struct err *e);
 /* Overwrites and removes the slot. EBUSY if no other undamaged one is left. */
 int root_slot_remove(int dir, const struct soft_slot *, const struct session *, struct err *e);
 

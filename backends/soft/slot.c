@@ -52,9 +52,9 @@ static int checksum(const unsigned char *data, size_t len, unsigned char ret[CRY
 
 static bool header_is_good(const unsigned char *p)
 {
-	return !memcmp(p, magic, 8) && be_get(p + 8, 2) == 1 && be_get(p + 10, 2) == SLOT_HEADER && be_get(p + 12, 2) >= SLOT_PLAIN &&
-	       be_get(p + 12, 2) <= SLOT_KERNEL_TRUSTED && be_get(p + 14, 2) == 1 && be_get(p + 62, 2) == 0 &&
-	       is_zero(p + ZERO_AT, TAG_AT - ZERO_AT);
+	return !memcmp(p, magic, 8) && be_get(p + 8, 2) == 1 && be_get(p + 10, 2) == SLOT_HEADER &&
+	       be_get(p + 12, 2) >= SLOT_PLAIN && be_get(p + 12, 2) <= SLOT_KERNEL_TRUSTED && be_get(p + 14, 2) == 1 &&
+	       be_get(p + 62, 2) == 0 && is_zero(p + ZERO_AT, TAG_AT - ZERO_AT);
 }
 
 static void header_decode(const unsigned char *p, struct slot *s)
@@ -103,14 +103,14 @@ int slot_parse(const void *data, size_t len, struct slot *ret, struct err *e)
 		return err_set(e, EBADMSG, "not a root-key slot");
 	header_decode(p, &s);
 	if (s.payload_len < 1 || s.payload_len > SLOT_PAYLOAD_MAX || len != SLOT_HEADER + s.payload_len)
-		return err_set(e, EBADMSG, "root-key slot is cut or has a wrong length");
+		return err_set(e, EBADMSG, "cut or of a wrong length");
 	if (!cost_is_good(&s.cost, s.type) || (s.type <= SLOT_PASSPHRASE && s.payload_len != ROOT_KEY))
-		return err_set(e, EBADMSG, "root-key slot has impossible parameters");
+		return err_set(e, EBADMSG, "impossible parameters");
 	r = checksum(p, len, sum, e);
 	if (r < 0)
 		return r;
 	if (memcmp(sum, p + CHECKSUM_AT, CRYPTO_HASH) != 0)
-		return err_set(e, EBADMSG, "root-key slot is damaged");
+		return err_set(e, EBADMSG, "damaged");
 	*ret = s;
 	return 0;
 }
@@ -177,7 +177,7 @@ static int check_root(const struct slot *s, const unsigned char *root, struct er
 	int r = root_id(root, id, e);
 
 	if (r == 0 && !crypto_equal(id, s->root_id, ROOT_ID))
-		r = err_set(e, EBADMSG, "root-key slot holds another key than it says");
+		r = err_set(e, EBADMSG, "holds another key than it says");
 	return r;
 }
 
@@ -197,7 +197,8 @@ int slot_open(const void *data, const struct slot *s, const struct secret *passp
 		r = crypto_open(key, s->nonce, aad, sizeof(aad), s->payload, wrapped ? ROOT_KEY : 0, s->tag, ret_root, e);
 	explicit_bzero(key, sizeof(key));
 	if (r == -EBADMSG)
-		return wrapped ? err_set(e, EACCES, "wrong passphrase") : err_set(e, EBADMSG, "root-key slot was tampered with");
+		return wrapped ? err_set(e, EACCES, "wrong passphrase")
+			       : err_set(e, EBADMSG, "tampered with");
 	if (r < 0)
 		return r;
 	if (!wrapped)

@@ -174,8 +174,8 @@ static int load_once(struct store *s, struct err *e)
 		s->other_len = c[!i].file.len;
 		return crypto_sha256(c[i].file.data, CONTAINER_HEADER, s->hash, e);
 	}
-	return err_set(e, EBADMSG, "keystore '%s' is damaged: %s: %.120s; %s: %.120s", s->dev->env->pks_dir, container_files[0],
-		       c[0].err.msg, container_files[1], c[1].err.msg);
+	return err_set(e, EBADMSG, "keystore '%s' is damaged: %s: %.120s; %s: %.120s", s->dev->env->pks_dir,
+		       container_files[0], c[0].err.msg, container_files[1], c[1].err.msg);
 }
 
 static int load(struct store *s, struct err *e)

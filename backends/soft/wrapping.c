@@ -179,7 +179,8 @@ int token_wrap(const struct store *s, const struct wrapping *w, const struct tok
 	int r;
 
 	if (clear->len < 1 || clear->len > TOKEN_PAYLOAD_MAX)
-		return err_set(e, clear->len ? EFBIG : EINVAL, "cannot seal %zu bytes: 1 to %d fit", clear->len, TOKEN_PAYLOAD_MAX);
+		return err_set(e, clear->len ? EFBIG : EINVAL, "cannot seal %zu bytes: 1 to %d fit", clear->len,
+			       TOKEN_PAYLOAD_MAX);
 	t.payload_len = clear->len;
 	memcpy(t.partition, s->now.partition, UUID_SIZE);
 	memcpy(t.wrapping_key, w->id, sizeof(t.wrapping_key));
@@ -203,7 +204,8 @@ int token_wrap(const struct store *s, const struct wrapping *w, const struct tok
 	return 0;
 }
 
-static int check_origin(const struct store *s, const struct token *t, enum token_kind kind, struct wrapping *ret, struct err *e)
+static int check_origin(const struct store *s, const struct token *t, enum token_kind kind, struct wrapping *ret,
+			struct err *e)
 {
 	char hex[2 * UUID_SIZE + 1];
 	int r;
