@@ -3,15 +3,18 @@
 
 #include <string.h>
 
-extern const struct cmd cmd_doctor, cmd_generate, cmd_list_devices, cmd_rewrap, cmd_seal, cmd_unseal,
-	cmd_validate, cmd_wrap;
-extern const struct cmd cmd_seal;
-extern const struct cmd cmd_unseal;
+extern const struct cmd cmd_doctor, cmd_generate, cmd_list_devices, cmd_pks_config, cmd_pks_list, cmd_pks_read,
+	cmd_pks_remove, cmd_pks_write, cmd_rewrap, cmd_seal, cmd_unseal, cmd_validate, cmd_wrap;
 
 const struct cmd *const commands[] = {
 	&cmd_doctor,
 	&cmd_generate,
 	&cmd_list_devices,
+	&cmd_pks_config,
+	&cmd_pks_list,
+	&cmd_pks_read,
+	&cmd_pks_remove,
+	&cmd_pks_write,
 	&cmd_rewrap,
 	&cmd_seal,
 	&cmd_unseal,

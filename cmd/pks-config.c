@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "pks.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct opts { char *store, *add_slot, *remove_slot, *passphrase_file; bool replace; };
+CMD_OPTS(struct opts);
+
+enum { PASSPHRASE_MAX = 4096 };		/* bytes, its newline included */
+
+static const char *const slots[] = { "plain", "passphrase", NULL };
+
+static const struct opt opts[] = {
+	OPT_STR(struct opts, add_slot, "add-slot", 0, "SLOT", "Add a way to open the keystore", .choices = slots),
+	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one, but never the last", .choices = slots),
+	OPT_FLAG(struct opts, replace, "replace", 0, "Let --add-slot overwrite a slot: a new passphrase"),
+	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE", "The new passphrase ('-': standard input)",
+		.complete = COMPLETE_FILE),
+	PKS_OPT_STORE(struct opts),
+	{ 0 }
+};
+
+/* One newline at the end of a file is the editor's, not the passphrase's. */
+static int new_passphrase(struct hwkey *hw, const char *file, struct secret *ret, struct err *e)
+{
+	int r;
+
+	if (!file)
+		return ask_new_secret(&hw->env, "hwkey.pks-new-passphrase", "New passphrase of the keystore:", ret, e);
+	r = read_secret_file(file, PASSPHRASE_MAX, ret, e);
+	if (r == 0 && ret->len && ret->data[ret->len - 1] == '\n')
+		ret->len--;
+	return r;
+}
+
+static int add(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops, struct err *e)
+{
+	AUTO_SECRET struct secret passphrase = { 0 };
+	int r = 0;
+
+	if (!strcmp(o->add_slot, "passphrase"))
+		r = new_passphrase(hw, o->passphrase_file, &passphrase, e);
+	return r < 0 ? r : ops->slot_add(dev, o->add_slot, &passphrase, o->replace, e);
+}
+
+static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
+{
+	const struct opts *o = values;
+	const struct store_ops *ops;
+	struct device *dev;
+	int r;
+
+	(void)args;
+	if (!o->add_slot && (o->passphrase_file || o->replace))
+		return err_set(e, EINVAL, "--passphrase-file and --replace go with --add-slot");
+	r = pks_open(hw, o->store, &dev, &ops, e);
+	if (r < 0)
+		return r;
+	if (!o->add_slot && !o->remove_slot)
+		return pks_show_info(hw, dev, ops, e);
+	if (!ops->slot_add)
+		return err_set(e, EOPNOTSUPP, "keystore '%s' has no slots to choose from", dev->id);
+	if (o->add_slot)
+		r = add(hw, o, dev, ops, e);
+	if (r == 0 && o->remove_slot)
+		r = ops->slot_remove(dev, o->remove_slot, e);
+	return r;
+}
+
+const struct cmd cmd_pks_config = {
+	.name = "pks-config",
+	.synopsis = "",
+	.summary = "Show the platform keystore, or change what opens it",
+	.opts = opts,
+	.needs = NEED_DEVICES | SHOWS,
+	.run = run,
+};

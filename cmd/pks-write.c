@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "pks.h"
+
+struct opts { char *store, *consumer, *policy; bool label_hex, replace; };
+CMD_OPTS(struct opts);
+
+static const struct opt opts[] = {
+	OPT_FLAG(struct opts, replace, "replace", 0, "Overwrite an object of that label"),
+	OPT_STR(struct opts, policy, "policy", 0, "NAME,...", "What is allowed with it: worldreadable, immutable"),
+	PKS_OPT_STORE(struct opts),
+	PKS_OPT_CONSUMER(struct opts),
+	PKS_OPT_LABEL_HEX(struct opts),
+	{ 0 }
+};
+
+static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
+{
+	const struct opts *o = values;
+	AUTO_SECRET struct secret data = { 0 };
+	const struct store_ops *ops;
+	struct device *dev;
+	struct pks_name n;
+	uint32_t policy;
+	int r = pks_name_parse(args->argv[0], o->label_hex, o->consumer, &n, e);
+
+	if (r == 0)
+		r = pks_policy_parse(o->policy, &policy, e);
+	if (r == 0)
+		r = pks_open(hw, o->store, &dev, &ops, e);
+	if (r == 0)
+		r = read_secret_file(args->argc > 1 ? args->argv[1] : "-", PKS_DATA_MAX, &data, e);
+	if (r < 0)
+		return r;
+	r = ops->write(dev, &n.name, policy, o->replace, &data, e);
+	return r < 0 ? err_prefix(e, "object '%s'", n.text) : 0;
+}
+
+const struct cmd cmd_pks_write = {
+	.name = "pks-write",
+	.synopsis = "LABEL [FILE]",
+	.summary = "Write an object to the platform keystore",
+	.opts = opts,
+	.min_args = 1,
+	.max_args = 2,
+	.complete = { COMPLETE_OBJECT, COMPLETE_FILE },
+	.needs = NEED_DEVICES,
+	.run = run,
+};

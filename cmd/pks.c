@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include "pks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const pks_stores[] = { "local", NULL }, *const pks_consumers[] = { "os", NULL };
+
+static const struct {
+	uint32_t bit;
+	const char *name;
+} policies[] = {
+	{ POLICY_OSSECBOOTAUDIT, "ossecbootaudit" }, { POLICY_OSSECBOOTENFORCE, "ossecbootenforce" },
+	{ POLICY_PWSET, "pwset" }, { POLICY_WORLDREADABLE, "worldreadable" }, { POLICY_IMMUTABLE, "immutable" },
+	{ POLICY_TRANSIENT, "transient" }, { POLICY_SIGNEDUPDATE, "signedupdate" }, { POLICY_WRAPPINGKEY, "wrappingkey" },
+	{ POLICY_HVPROVISIONED, "hvprovisioned" },
+};
+
+int pks_open(struct hwkey *hw, const char *store, struct device **ret, const struct store_ops **ret_ops, struct err *e)
+{
+	const struct backend_ops *ops = NULL;
+	int r = device_select(hw->devices, ROLE_STORE, store, ret, e);
+
+	if (r == 0)
+		r = backend_ops(*ret, &ops, e);
+	if (r == 0)
+		*ret_ops = ops->store;
+	return r;
+}
+
+void pks_label_format(const unsigned char *label, size_t len, char *ret)
+{
+	for (; len; len--, label++) {
+		if (*label >= ' ' && *label < 0x7f && *label != '\\')
+			*ret++ = (char)*label;
+		else
+			ret += snprintf(ret, 5, "\\x%02x", *label);
+	}
+	*ret = '\0';
+}
+
+int pks_name_parse(const char *label, bool hex, const char *consumer, struct pks_name *ret, struct err *e)
+{
+	size_t len = strlen(label), bytes = hex ? len / 2 : len;
+
+	(void)consumer;		/* the options offer "os" only */
+	if (bytes < 1 || bytes > LABEL_MAX)
+		return err_set(e, EINVAL, "a label has 1 to %d bytes, not %zu", LABEL_MAX, bytes);
+	if (!hex)
+		memcpy(ret->bytes, label, len);
+	else if (hex_decode(label, len, ret->bytes) < 0)
+		return err_set(e, EINVAL, "'%s' is not hexadecimal", label);
+	ret->name = (struct object_name){ CONSUMER_OS, ret->bytes, bytes };
+	pks_label_format(ret->bytes, bytes, ret->text);
+	return 0;
+}
+
+const char *pks_consumer_name(enum consumer c)
+{
+	static const char *const names[] = {
+		[CONSUMER_FIRMWARE] = "firmware", [CONSUMER_BOOTLOADER] = "bootloader", [CONSUMER_OS] = "os",
+	};
+
+	return names[c];
+}
+
+void pks_policy_format(uint32_t policy, char sep, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
+		size_t n = strlen(ret);
+
+		if (policy & policies[i].bit)
+			(void)snprintf(ret + n, size - n, "%s%s", n ? (char[]){ sep, '\0' } : "", policies[i].name);
+		policy &= ~policies[i].bit;
+	}
+	if (policy)
+		(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s0x%x", ret[0] ? (char[]){ sep, '\0'} : "", policy);
+}
+
+static uint32_t policy_find(const char *word, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(policies); i++)
+		if (strlen(policies[i].name) == len && !memcmp(policies[i].name, word, len))
+			return policies[i].bit;
+	return 0;
+}
+
+int pks_policy_parse(const char *list, uint32_t *ret, struct err *e)
+{
+	uint32_t policy = 0;
+
+	for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+		size_t len = strcspn(p, ",");
+		uint32_t bit = policy_find(p, len);
+
+		if (!bit)
+			return err_set(e, EINVAL, "no policy '%.*s'", (int)len, p);
+		policy |= bit;
+	}
+	*ret = policy;
+	return 0;
+}
+
+static const struct column info_columns[] = {
+	{ "UUID", OUT_STRING, false }, { "SLOTS", OUT_LIST, false }, { "PROTECTION", OUT_STRING, false },
+	{ "SIZE", OUT_NUMBER, false }, { "USED", OUT_NUMBER, false }, { "OBJECTS", OUT_NUMBER, false },
+	{ "GENERATION", OUT_NUMBER, false }, { 0 }
+};
+
+int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store_ops *ops, struct err *e)
+{
+	AUTO_OUT struct out *out = NULL;
+	char size[24], used[24], objects[24], generation[24];
+	struct store_info info;
+	int r = ops->info(dev, &info, e);
+
+	if (r < 0)
+		return r;
+	hw->out.record = true;
+	(void)snprintf(size, sizeof(size), "%zu", info.total);
+	(void)snprintf(used, sizeof(used), "%zu", info.used);
+	(void)snprintf(objects, sizeof(objects), "%zu", info.objects);
+	(void)snprintf(generation, sizeof(generation), "%llu", (unsigned long long)info.generation);
+	r = out_open(&out, "keystore", info_columns, &hw->out, e);
+	if (r == 0)
+		r = out_row(out, (const char *const[]){ info.uuid, info.slots, info.protection, size, used, objects,
+							generation }, e);
+	return r < 0 ? r : out_print(out, e);
+}

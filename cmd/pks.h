@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What the pks-* commands share: which store, which object, how both are shown. */
+#ifndef HWKEY_CMD_PKS_H
+#define HWKEY_CMD_PKS_H
+
+#include "cmd.h"
+
+enum { PKS_DATA_MAX = 131072 };		/* bytes: the largest partition there is */
+
+extern const char *const pks_stores[], *const pks_consumers[];
+
+#define PKS_OPT_STORE(s) OPT_STR(s, store, "store", 0, "STORE", "Use this keystore", .choices = pks_stores)
+#define PKS_OPT_CONSUMER(s) \
+	OPT_STR(s, consumer, "consumer", 0, "CONSUMER", "Whose object it is", .choices = pks_consumers)
+#define PKS_OPT_LABEL_HEX(s) OPT_FLAG(s, label_hex, "label-hex", 0, "LABEL is in hexadecimal")
+
+int pks_open(struct hwkey *, const char *store, struct device **ret, const struct store_ops **ret_ops, struct err *e);
+
+struct pks_name {
+	struct object_name name;	/* into BYTES or the argument */
+	unsigned char bytes[LABEL_MAX];
+	char text[4 * LABEL_MAX + 1];	/* for a person */
+};
+
+/* CONSUMER NULL: os. */
+int pks_name_parse(const char *label, bool hex, const char *consumer, struct pks_name *ret, struct err *e);
+/* Bytes that are not printable ASCII, and the backslash, as \xNN. RET has 4 * LEN + 1 bytes. */
+void pks_label_format(const unsigned char *label, size_t len, char *ret);
+
+const char *pks_consumer_name(enum consumer);
+/* Names joined by SEP; unknown bits in hex. */
+void pks_policy_format(uint32_t policy, char sep, char *ret, size_t size);
+/* NAME,NAME,...; NULL: none. */
+int pks_policy_parse(const char *list, uint32_t *ret, struct err *e);
+
+/* The store itself as one record. */
+int pks_show_info(struct hwkey *, const struct device *, const struct store_ops *, struct err *e);
+
+#endif

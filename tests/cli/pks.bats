@@ -1,0 +1,309 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The platform keystore, in its software form.
+
+setup() {
+	load helpers
+	store=$HWKEY_PKS_DIR/system f=$BATS_TEST_TMPDIR/f
+}
+
+# put LABEL DATA [OPTION...]
+put() {
+	printf %s "$2" | hwkey pks-write --quiet "${@:3}" "$1"
+}
+
+# secret DATA: in a file nobody else may read, $f
+secret() {
+	install -m 600 /dev/null "$f"
+	printf %s "$1" >"$f"
+}
+
+# flip FILE BYTE: one bit of it
+flip() {
+	local old
+	old=$(od -An -tu1 -j "$2" -N1 "$1")
+	chmod u+w "$1"
+	# shellcheck disable=SC2059
+	printf "\\x$(printf %02x $((old ^ 4)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# The file of the older and of the newer generation.
+older() { newest | tail -n 1; }
+newer() { newest | head -n 1; }
+newest() {
+	local f
+	for f in local.A local.B; do
+		echo "$(od -An -tx1 -j48 -N8 "$store/$f" | tr -d ' ') $store/$f"
+	done | sort -r | cut -d' ' -f2
+}
+
+# A keystore that only a passphrase opens.
+passphrase_only() {
+	secret 'correct horse'
+	hwkey pks-config --quiet --add-slot passphrase --passphrase-file "$f" --remove-slot plain
+}
+
+@test "pks: what is written is read back, byte for byte" {
+	head -c 5000 /dev/urandom >"$BATS_TEST_TMPDIR/data"
+	chmod 600 "$BATS_TEST_TMPDIR/data"
+	hwkey pks-write blob "$BATS_TEST_TMPDIR/data"
+	hwkey pks-read blob | cmp - "$BATS_TEST_TMPDIR/data"
+	hwkey pks-read blob --output "$BATS_TEST_TMPDIR/out"
+	cmp "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/data"
+	[ "$(stat -c %a "$BATS_TEST_TMPDIR/out")" = 600 ]
+	fails 7 exists hwkey pks-read blob --output "$BATS_TEST_TMPDIR/out"
+}
+
+@test "pks: each write says how well it is protected, once, and --quiet keeps quiet" {
+	run bash -c 'printf x | hwkey pks-write a 2>&1'
+	[ "$output" = 'hwkey: protection: plain file, no protection against a disk thief' ]
+	run bash -c 'hwkey pks-remove a 2>&1'
+	[ "$output" = 'hwkey: protection: plain file, no protection against a disk thief' ]
+	run bash -c 'printf x | hwkey pks-write --quiet a 2>&1'
+	[ -z "$output" ]
+	run bash -c 'hwkey pks-read a 2>&1'
+	[ "$output" = x ]
+}
+
+@test "pks: an object is not overwritten unless told so" {
+	put a one
+	secret two
+	fails 7 "object 'a': exists already" hwkey pks-write a "$f"
+	[ "$(hwkey pks-read a)" = one ]
+	put a two --replace
+	[ "$(hwkey pks-read a)" = two ]
+	hwkey pks-remove -q a
+	fails 3 "object 'a': not found" hwkey pks-read a
+	fails 3 "object 'a': not found" hwkey pks-remove a
+}
+
+@test "pks: sizes 0, 1, the largest, one more; a full store" {
+	max=$((65536 - 64 - 1))
+	secret ''
+	fails 2 'at least 1 byte' hwkey pks-write a "$f"
+	[ ! -e "$HWKEY_PKS_DIR" ]
+	truncate -s $((max + 1)) "$f"
+	fails 8 'too many' hwkey pks-write -q a "$f"
+	truncate -s 200000 "$f"
+	fails 8 longer hwkey pks-write -q a "$f"
+	truncate -s $max "$f"
+	hwkey pks-write -q a "$f"
+	hwkey pks-read a | cmp - "$f"
+	printf x >"$f"
+	fails 8 '0 of 65536 free' hwkey pks-write b "$f"
+	hwkey pks-write -q --replace a "$f"
+	hwkey pks-write -q b "$f"
+	[ "$(hwkey pks-read b)" = x ]
+	[ "$(hwkey pks-list --info --json | tr -d ' ,' | grep used)" = '"used":132' ]
+}
+
+@test "pks: labels: 239 bytes, 240, any bytes" {
+	long=$(printf 'x%.0s' {1..239})
+	put "$long" data
+	[ "$(hwkey pks-read "$long")" = data ]
+	fails 2 '1 to 239 bytes, not 240' hwkey pks-read "x$long"
+	fails 2 '1 to 239 bytes, not 0' hwkey pks-read ''
+	put 00ff2f5c0a data --label-hex
+	[ "$(hwkey pks-read --label-hex 00FF2f5c0a)" = data ]
+	hwkey pks-list --noheadings --output label | grep -Fx '\x00\xff/\x5c\x0a'
+	fails 2 'not hexadecimal' hwkey pks-read --label-hex 0g
+	fails 2 'not hexadecimal' hwkey pks-read --label-hex 000
+	hwkey pks-remove -q --label-hex 00ff2f5c0a
+	[ "$(hwkey pks-list --noheadings | wc -l)" = 1 ]
+}
+
+@test "pks: policies are enforced, and those that cannot be are refused" {
+	put a data --policy immutable,worldreadable
+	secret other
+	fails 4 immutable hwkey pks-write a "$f" --replace
+	fails 4 immutable hwkey pks-remove a
+	[ "$(hwkey pks-read a)" = data ]
+	hwkey pks-list | grep -F 'worldreadable, immutable'
+	secret x
+	fails 5 'not enforced' hwkey pks-write b "$f" --policy transient
+	fails 5 'not enforced' hwkey pks-write b "$f" --policy wrappingkey
+	fails 2 "no policy 'nonsense'" hwkey pks-write b "$f" --policy immutable,nonsense
+	fails 4 'kept for wrapping keys' hwkey pks-write default-wrapping-key "$f"
+	fails 3 'not found' hwkey pks-read b
+}
+
+@test "pks: a store that is not there is not made by looking" {
+	[ -z "$(hwkey pks-list)" ]
+	fails 3 'not initialised' hwkey pks-config
+	fails 3 'not initialised' hwkey pks-read a
+	fails 3 'not initialised' hwkey pks-remove a
+	[ ! -e "$HWKEY_PKS_DIR" ]
+	hwkey list-devices | grep 'local.*not initialised yet'
+}
+
+@test "pks: nothing can be read by others, whatever the umask" {
+	umask 000
+	put a data
+	[ -z "$(find "$HWKEY_PKS_DIR" -type d ! -perm 700)" ]
+	[ "$(cd "$HWKEY_PKS_DIR" && find . -type f -printf '%m %P\n' | sort | tr '\n' ' ')" = \
+		'400 system/root.plain 600 .lock 600 system/local.A 600 system/local.B ' ]
+	chmod 777 "$HWKEY_PKS_DIR"
+	fails 4 'can be written by other users' hwkey pks-read a
+}
+
+@test "pks: a flipped bit in the root-key slot is an integrity failure that names it" {
+	put a data
+	for at in 0 9 13 20 40 50 70 100 110 120 180 250 256 287; do
+		flip "$store/root.plain" $at
+		fails 6 "'root.plain'" hwkey pks-read a
+		flip "$store/root.plain" $at
+	done
+	[ "$(hwkey pks-read a)" = data ]
+	truncate -s 287 "$store/root.plain"
+	fails 6 "'root.plain'" hwkey pks-read a
+	rm -f "$store/root.plain"
+	fails 6 'slots are missing' hwkey pks-read a
+	secret data
+	fails 6 'slots are missing' hwkey pks-write b "$f"
+	[ ! -e "$store/root.plain" ]
+}
+
+@test "pks: one damaged container is survived, two are an integrity failure" {
+	put a one
+	put b two
+	flip "$(older)" 5000
+	[ "$(hwkey pks-read b)" = two ]
+	put c three
+	[ "$(hwkey pks-read c)" = three ]
+	flip "$(newer)" 300
+	[ "$(hwkey pks-read b)" = two ]
+	flip "$(older)" 300
+	fails 6 "is damaged: local.A" hwkey pks-read b
+	secret x
+	fails 6 "is damaged: local.A" hwkey pks-write d "$f"
+	rm "$store/local.A" "$store/local.B"
+	fails 6 "is damaged: local.A" hwkey pks-list
+}
+
+@test "pks: containers of another keystore are refused" {
+	put a data
+	HWKEY_PKS_DIR=$BATS_TEST_TMPDIR/other put a data
+	cp "$BATS_TEST_TMPDIR"/other/system/local.[AB] "$store"
+	fails 6 'belongs to another keystore' hwkey pks-read a
+}
+
+@test "pks: a killed first use is taken up again" {
+	mkdir -p -m 700 "$HWKEY_PKS_DIR/.new"
+	printf junk >"$HWKEY_PKS_DIR/.new/root.plain"
+	printf junk >"$HWKEY_PKS_DIR/.new/.hwkey.tmp"
+	put a data
+	[ "$(hwkey pks-read a)" = data ]
+	[ ! -e "$HWKEY_PKS_DIR/.new" ]
+	[ ! -e "$store/.hwkey.tmp" ]
+}
+
+@test "pks: eight writers at once lose nothing" {
+	for w in 1 2 3 4 5 6 7 8; do
+		for n in 1 2 3 4; do
+			put "w$w-$n" "$w $n" || touch "$BATS_TEST_TMPDIR/failed"
+		done &
+	done
+	wait
+	[ ! -e "$BATS_TEST_TMPDIR/failed" ]
+	[ "$(hwkey pks-list --noheadings | wc -l)" = 32 ]
+	for w in 1 2 3 4 5 6 7 8; do
+		[ "$(hwkey pks-read "w$w-4")" = "$w 4" ]
+	done
+	# of eight that want one label, one gets it
+	for w in 1 2 3 4 5 6 7 8; do
+		put one "$w" 2>/dev/null && echo "$w" >>"$BATS_TEST_TMPDIR/won" &
+	done
+	wait
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/won")" = 1 ]
+	[ "$(hwkey pks-read one)" = "$(cat "$BATS_TEST_TMPDIR/won")" ]
+}
+
+@test "pks: a reader never fails while others write" {
+	put a 0
+	(for n in 1 2 3 4 5 6 7 8 9 10 11 12; do put a "$n" --replace; done; touch "$BATS_TEST_TMPDIR/done") &
+	while [ ! -e "$BATS_TEST_TMPDIR/done" ]; do
+		hwkey pks-read a >/dev/null
+	done
+	wait
+	[ "$(hwkey pks-read a)" = 12 ]
+}
+
+@test "pks: a passphrase, from a credential or not at all" {
+	put a data
+	passphrase_only
+	[ ! -e "$store/root.plain" ]
+	[ "$(stat -c %a "$store/root.passphrase")" = 400 ]
+	hwkey list-devices | grep 'protection: passphrase'
+	fails 4 'needs its passphrase' hwkey pks-read a --batch
+	export CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR/credentials
+	mkdir "$CREDENTIALS_DIRECTORY"
+	printf 'wrong horse' >"$CREDENTIALS_DIRECTORY/hwkey.pks-passphrase"
+	fails 4 'wrong passphrase' hwkey pks-read a
+	printf 'correct horse' >"$CREDENTIALS_DIRECTORY/hwkey.pks-passphrase"
+	[ "$(hwkey pks-read a)" = data ]
+	flip "$store/root.passphrase" 260
+	fails 6 "'root.passphrase'" hwkey pks-read a
+}
+
+@test "pks: the last way in stays; a slot is added, replaced, removed" {
+	put a data
+	fails 7 'the last one' hwkey pks-config --remove-slot plain
+	fails 7 'plain' hwkey pks-config --add-slot plain
+	fails 3 "no slot 'passphrase'" hwkey pks-config --remove-slot passphrase
+	fails 3 'nobody can be asked' hwkey pks-config --add-slot passphrase --batch
+	fails 2 'go with --add-slot' hwkey pks-config --replace
+	secret ''
+	fails 2 'empty passphrase' hwkey pks-config --add-slot passphrase --passphrase-file "$f"
+	passphrase_only
+	export CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR/credentials
+	mkdir "$CREDENTIALS_DIRECTORY"
+	printf 'correct horse' >"$CREDENTIALS_DIRECTORY/hwkey.pks-passphrase"
+	fails 7 'the last one' hwkey pks-config --remove-slot passphrase
+	printf 'battery staple' >"$CREDENTIALS_DIRECTORY/hwkey.pks-new-passphrase"
+	fails 7 'already' hwkey pks-config --add-slot passphrase
+	hwkey pks-config -q --add-slot passphrase --replace
+	fails 4 'wrong passphrase' hwkey pks-read a
+	mv "$CREDENTIALS_DIRECTORY/hwkey.pks-new-passphrase" "$CREDENTIALS_DIRECTORY/hwkey.pks-passphrase"
+	hwkey pks-config -q --add-slot plain
+	rm "$CREDENTIALS_DIRECTORY/hwkey.pks-passphrase"
+	[ "$(hwkey pks-read a)" = data ]
+	[ "$(hwkey pks-config | grep -E '^(SLOTS|PROTECTION)' | tr -s ' ' | tr '\n' ';')" = \
+		'SLOTS plain, passphrase;PROTECTION plain file, no protection against a disk thief;' ]
+}
+
+@test "pks: a damaged slot does not lock out another one" {
+	put a data
+	secret 'correct horse'
+	echo >>"$f"	# the newline an editor leaves
+	hwkey pks-config -q --add-slot passphrase --passphrase-file "$f"
+	flip "$store/root.plain" 270
+	export CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR
+	cp "$f" "$BATS_TEST_TMPDIR/hwkey.pks-passphrase"
+	run bash -c 'hwkey pks-read a 2>&1 >/dev/null'
+	[[ $output == *"'root.plain'"*'another slot opened'* ]]
+	[ "$(hwkey pks-read -q a)" = data ]
+	fails 7 'the last one' hwkey pks-config -q --remove-slot passphrase
+	hwkey pks-config -q --add-slot plain --replace
+	unset CREDENTIALS_DIRECTORY
+	[ "$(hwkey pks-read a)" = data ]
+}
+
+@test "pks: the data never goes to a terminal unless told so" {
+	command -v script >/dev/null || skip 'no script(1)'
+	put a geheim
+	run script -qec 'hwkey pks-read a' /dev/null
+	[ "$status" -eq 4 ]
+	[[ $output != *geheim* ]]
+	run script -qec 'hwkey pks-read a --force-tty' /dev/null
+	[[ $output == *geheim* ]]
+}
+
+@test "pks: a write is one flush and few system calls" {
+	command -v strace >/dev/null || skip 'no strace'
+	put a data
+	secret x
+	strace -f -o "$BATS_TEST_TMPDIR/trace" hwkey pks-write -q b "$f" || skip 'strace cannot trace here'
+	[ "$(grep -cE ' (fsync|fdatasync|sync|syncfs|msync)\(' "$BATS_TEST_TMPDIR/trace")" = 1 ]
+	echo "system calls: $(grep -c '(' "$BATS_TEST_TMPDIR/trace")"
+	[ "$(grep -c '(' "$BATS_TEST_TMPDIR/trace")" -le 150 ]	# 93 of them start the process, libcrypto and its configuration
+}
