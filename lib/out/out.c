@@ -60,16 +60,19 @@ static int add_column(struct out *o, const struct column *c, struct err *e)
 {
 	char key[KEY_MAX];
 	struct libscols_column *col;
+	int flags = c->type == OUT_NUMBER ? SCOLS_FL_RIGHT : 0;
 	size_t i;
 
 	for (i = 0; c->name[i] && i < sizeof(key) - 1; i++)
 		key[i] = (char)(o->format.json ? tolower((unsigned char)c->name[i]) : c->name[i]);
 	key[i] = '\0';
-	col = scols_table_new_column(o->table, key, 0, c->type == OUT_NUMBER ? SCOLS_FL_RIGHT : 0);
+	if (c->type == OUT_LIST && o->format.json)
+		flags = SCOLS_FL_WRAP;			/* or smartcols does not split */
+	col = scols_table_new_column(o->table, key, 0, flags);
 	if (!col || scols_column_set_json_type(col, json_types[c->type]) < 0)
 		return err_nomem(e);
 	if (c->type == OUT_LIST && o->format.json)
-		(void)scols_column_set_wrapfunc(col, NULL, scols_wrapnl_nextchunk, NULL);
+		(void)scols_column_set_wrapfunc(col, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
 	return 0;
 }
 

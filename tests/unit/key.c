@@ -14,6 +14,9 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/file.h"
+#include "lib/module.h"
+
+const char module_dir[] = "";
 
 static void read_fixture(const char *name, struct blob *ret)
 {

@@ -15,7 +15,10 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/file.h"
+#include "lib/module.h"
 #include "lib/token.h"
+
+const char module_dir[] = "";
 
 #define AUTO_REPO AUTO(repo_done)
 

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+struct values { char *description, *volumes, *apqns, *sector_size, *volume_type; };
+CMD_OPTS(struct values);
+
+static const char *const sector_sizes[] = { "0", "512", "1024", "2048", "4096", NULL };
+static const char *const volume_types[] = { "luks2", "plain", "LUKS2", "PLAIN", NULL };
+
+static const struct opt opts[] = {
+	OPT_STR(struct values, description, "description", 'd', "TEXT", "What the key is for"),
+	OPT_STR(struct values, volumes, "volumes", 'l', "VOL:DM,...", "The volumes it unlocks",
+		.complete = COMPLETE_VOLUME),
+	OPT_STR(struct values, apqns, "apqns", 'a', "CARD.DOMAIN,...", "The crypto domains of a CCA or EP11 key"),
+	OPT_STR(struct values, sector_size, "sector-size", 'S', "BYTES",
+		"Sector size of its volumes (default: the system's)", .choices = sector_sizes),
+	OPT_STR(struct values, volume_type, "volume-type", 't', "TYPE", "luks2 (default) or plain",
+		.choices = volume_types),
+	{ 0 }
+};
+
+static int read_token(const char *file, struct blob *ret, struct err *e)
+{
+	AUTO_CLOSE int fd = strcmp(file, "-") != 0 ? open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY) : dup(STDIN_FILENO);
+	AUTO_SECRET struct secret bytes = { 0 };
+	int r;
+
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s'", file);
+	r = secret_read(&bytes, fd, TOKEN_MAX, e);
+	if (r == 0)
+		r = blob_copy(ret, bytes.data, bytes.len, e);
+	return r < 0 ? err_prefix(e, "'%s'", file) : 0;
+}
+
+static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
+{
+	const struct values *o = values;
+	const struct entry_about about = { .description = o->description, .volumes = o->volumes, .apqns = o->apqns,
+					   .sector_size = o->sector_size, .volume_type = o->volume_type };
+	AUTO_ENTRY struct entry entry = { 0 };
+	AUTO_BLOB struct blob token = { 0 };
+	struct key key;
+	int r = read_token(args->argv[1], &token, e);
+
+	if (r < 0)
+		return r;
+	r = key_parse(token.data, token.len, &key, e);
+	if (r < 0)
+		return err_prefix(e, "'%s'", args->argv[1]);
+	r = entry_init(&entry, args->argv[0], &key, &about, e);
+	if (r == 0)
+		r = blob_copy(&entry.token, token.data, token.len, e);
+	if (r == 0)
+		r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE, e);		/* not while standard input is awaited */
+	if (r == 0 && o->volumes)
+		r = repo_check_volumes(&hw->repo, entry.name, o->volumes, e);
+	return r < 0 ? r : repo_add(&hw->repo, &entry, e);
+}
+
+const struct cmd cmd_import = {
+	.name = "import",
+	.synopsis = "NAME FILE",
+	.summary = "Add a secure key from a file to the repository",
+	.opts = opts,
+	.min_args = 2, .max_args = 2,
+	.complete = { COMPLETE_NONE, COMPLETE_FILE },
+	.run = run,
+};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* How a key of the repository is shown: list and show share the columns. */
+#ifndef HWKEY_KEYS_H
+#define HWKEY_KEYS_H
+
+#include "cmd.h"
+
+extern const struct column key_columns[];
+#define KEY_COLUMNS_ALL "NAME,TYPE,BITS,XTS,VOLUMES,VOLUME-TYPE,SECTOR-SIZE,APQNS,DESCRIPTION,CREATED,CHANGED,REWRAPPED," \
+			"PATTERN,MASTER-KEY,CIPHER,IV-MODE,FILE,SIZE,STAGED,DUMMY-PASSPHRASE,OTHER"
+
+/* One row. Control characters in ENTRY's properties are replaced unless JSON escapes them. */
+int key_row(const struct hwkey *, struct out *, struct entry *, struct err *e);
+/* A row of which only the name is known. */
+int key_row_damaged(struct out *, const char *name, struct err *e);
+
+#endif

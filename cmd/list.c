@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "keys.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <string.h>
+#include <strings.h>
+
+struct values { char *type, *volume; };
+CMD_OPTS(struct values);
+
+static const struct opt opts[] = {
+	OPT_STR(struct values, type, "type", 'K', "TYPE", "Only keys of this type, as CCA-AESCIPHER, in any case"),
+	OPT_STR(struct values, volume, "volume", 'l', "PATTERN",
+		"Only keys of a volume that matches VOLUME or VOLUME:DM-NAME", .complete = COMPLETE_VOLUME),
+	{ 0 }
+};
+
+struct listing {
+	const struct hwkey *hw;
+	const struct values *o;
+	struct out *out;
+	size_t shown, damaged;
+};
+
+static bool is_asked(const struct values *o, const struct entry *entry)
+{
+	const char *type = props_get(&entry->props, "key-type") ?: "CCA-AESDATA";
+
+	return (!o->type || !strcasecmp(o->type, type)) &&
+	       (!o->volume || volumes_match(props_get(&entry->props, "volumes") ?: "", o->volume));
+}
+
+/* A damaged key does not hide the others: it is shown as such, and the exit status tells. */
+static int show_one(struct listing *l, const char *name, struct err *e)
+{
+	bool whole = l->hw->out.json || l->hw->out.columns;	/* who wants to know if there is a staged token */
+	AUTO_ENTRY struct entry entry = { 0 };
+	struct err why;
+	int r = (whole ? repo_read : repo_read_info)(&l->hw->repo, name, &entry, &why);
+
+	if (r < 0 && r != -EBADMSG) {
+		*e = why;
+		return r;
+	}
+	if (r == 0 && !is_asked(l->o, &entry))
+		return 0;
+	l->shown++;
+	if (r == 0)
+		return key_row(l->hw, l->out, &entry, e);
+	if (++l->damaged == 1)
+		*e = why;
+	return key_row_damaged(l->out, name, &(struct err){ 0 });
+}
+
+static bool is_name(const char *pattern)
+{
+	return repo_valid_name(pattern) && !strchr(pattern, '[');
+}
+
+/* A name costs the same however many keys there are. */
+static int show_names(struct listing *l, const struct args *args, struct err *e)
+{
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < args->argc; i++)
+		r = show_one(l, args->argv[i], e);
+	return r;
+}
+
+static bool matches(const struct args *args, const char *name)
+{
+	for (int i = 0; i < args->argc; i++)
+		if (fnmatch(args->argv[i], name, 0) == 0)
+			return true;
+	return args->argc == 0;
+}
+
+static int show_matching(struct listing *l, const struct args *args, struct err *e)
+{
+	AUTO_FREE char **names = NULL;
+	size_t n = 0;
+	int r = repo_names(&l->hw->repo, &names, &n, e);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (!matches(args, names[i]))
+			continue;
+		r = show_one(l, names[i], e);
+		if (r == -ENOENT)		/* removed meanwhile */
+			r = 0;
+	}
+	return r;
+}
+
+static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
+{
+	AUTO_OUT struct out *out = NULL;
+	struct listing l = { .hw = hw, .o = values };
+	bool names = args->argc > 0;
+	int r = out_open(&out, "keys", key_columns, &hw->out, e);
+
+	for (int i = 0; i < args->argc; i++)
+		names = names && is_name(args->argv[i]);
+	l.out = out;
+	if (r == 0)
+		r = (names ? show_names : show_matching)(&l, args, e);
+	if (r == 0 && !l.shown && (args->argc || l.o->type || l.o->volume))
+		r = err_set(e, ENOENT, "no key matches");
+	if (r == 0)
+		r = out_print(out, e);
+	if (r == 0 && l.damaged)
+		r = l.damaged == 1 ? -e->code : err_set(e, EBADMSG, "%zu keys are damaged: see 'hwkey check'", l.damaged);
+	return r;
+}
+
+const struct cmd cmd_list = {
+	.name = "list",
+	.synopsis = "[PATTERN...]",
+	.summary = "List the keys of the repository",
+	.opts = opts,
+	.max_args = -1,
+	.complete = { COMPLETE_KEY },
+	.needs = NEED_REPO | SHOWS,
+	.run = run,
+};
