@@ -123,20 +123,11 @@ int repo_copy(struct repo *repo, const char *from, const struct entry *to, struc
 	return r;
 }
 
-static int drop_new(const struct repo *repo, int r)
-{
-	for (const struct new_file *f = new_files; f->temp; f++)
-		(void)unlinkat(repo->dirfd, f->temp, 0);
-	return r;
-}
-
 /* Commit: the intent appears. */
 static int update_all(struct repo *repo, const struct entry *entry, struct err *e)
 {
-	int r = file_remove(repo, ".hwkey.new-renc", e);	/* of a killed update */
+	int r = write_file(repo, ".hwkey.new-skey", &entry->token, true, e);
 
-	if (r == 0)
-		r = write_file(repo, ".hwkey.new-skey", &entry->token, true, e);
 	if (r == 0 && entry->staged.len)
 		r = write_file(repo, ".hwkey.new-renc", &entry->staged, true, e);
 	if (r == 0)
@@ -145,7 +136,10 @@ static int update_all(struct repo *repo, const struct entry *entry, struct err *
 		r = dir_sync(repo->dirfd, e);
 	if (r == 0)
 		r = intent_write(repo, entry->staged.len ? "update" : "complete", entry->name, NULL, e);
-	return r < 0 ? drop_new(repo, r) : intent_finish(repo, e);
+	if (r == 0)
+		return intent_finish(repo, e);
+	temp_remove(repo);
+	return r;
 }
 
 int repo_update(struct repo *repo, const struct entry *entry, bool token_too, struct err *e)

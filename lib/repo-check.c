@@ -17,6 +17,7 @@ struct check {
 	bool repair;
 	int (*see)(void *ctx, const struct repo_problem *);
 	void *ctx;
+	struct err *e;			/* for what keeps us from looking: no answer is no "all is well" */
 };
 
 /* R: what came of mending it; not 0, it stays. */
@@ -38,10 +39,10 @@ static int move_aside(const struct check *c, const char *file, const char *suffi
 
 static int check_intent(const struct check *c)
 {
-	struct err e;
+	int r = file_exists(c->repo, INTENT, c->e);
 
-	if (file_exists(c->repo, INTENT, &e) <= 0)
-		return 0;
+	if (r <= 0)
+		return r;
 	if (!c->repair)		/* a reader that could not finish it, or a writer at work */
 		return tell(c, INTENT, "a change is not finished", "finish or undo it", -1);
 	return tell(c, INTENT, "is no change of ours", "move it to .hwkey.intent.broken", move_aside(c, INTENT, ".broken"));
@@ -175,9 +176,10 @@ static int check_token(const struct check *c, const char *name)
 	struct key key = { 0 };
 	const char *type;
 	struct err e;
+	int r = repo_read_info(c->repo, name, &entry, c->e);
 
-	if (repo_read_info(c->repo, name, &entry, &e) < 0)
-		return 0;			/* told elsewhere, or gone meanwhile */
+	if (r < 0)				/* told elsewhere, or gone meanwhile */
+		return r == -EBADMSG || r == -ENOENT || r == -ELOOP ? 0 : r;
 	type = props_get(&entry.props, "key-type") ?: "CCA-AESDATA";
 	if (key_parse(entry.token.data, entry.token.len, &key, &e) == 0 ? strcmp(type, key_type_name(key.type)) == 0 :
 									  !strcmp(type, "PVSECRET-HMAC"))
@@ -202,10 +204,11 @@ static int check_pair(const struct check *c, const char *name)
 static int check_name(const struct check *c, const char *file, const char *name)
 {
 	const char *suffix = file + strlen(name);
-	struct err e;
-	int info = file_exists(c->repo, file_name(name, ".info").s, &e);
-	int token = file_exists(c->repo, file_name(name, ".skey").s, &e);
+	int info = file_exists(c->repo, file_name(name, ".info").s, c->e);
+	int token = info < 0 ? info : file_exists(c->repo, file_name(name, ".skey").s, c->e);
 
+	if (token < 0)
+		return token;
 	if (!strcmp(suffix, ".skey"))
 		return info ? 0 : tell(c, file, "has no .info beside it", "write one that says what the token tells",
 				       c->repair ? rebuild(c, name, &(struct props){ 0 }, false) : -1);
@@ -233,7 +236,7 @@ static int check_one(const struct check *c, const char *file)
 
 int repo_check(struct repo *repo, bool repair, int (*see)(void *ctx, const struct repo_problem *), void *ctx, struct err *e)
 {
-	const struct check c = { repo, repair, see, ctx };
+	const struct check c = { repo, repair, see, ctx, e };
 	AUTO_FREE char **files = NULL;
 	size_t n;
 	int r = repo->dirfd < 0 ? 0 : check_intent(&c);

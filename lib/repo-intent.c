@@ -64,6 +64,13 @@ static int replace(const struct repo *repo, const char *name, bool unstage, stru
 	return r;
 }
 
+void temp_remove(const struct repo *repo)
+{
+	(void)unlinkat(repo->dirfd, FILE_TEMP, 0);
+	for (const struct new_file *f = new_files; f->temp; f++)
+		(void)unlinkat(repo->dirfd, f->temp, 0);
+}
+
 static int update(const struct repo *repo, const char *name, struct err *e)
 {
 	return replace(repo, name, false, e);

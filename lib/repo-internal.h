@@ -31,6 +31,7 @@ extern const char *const token_suffixes[];	/* what lies beside .info: ".skey", "
 
 struct new_file { const char *temp, *suffix; };
 extern const struct new_file new_files[];		/* ends with a zero row; none is called *.info, for zkey's sake */
+void temp_remove(const struct repo *);			/* what a killed writer left; not while there is an intent */
 
 int intent_write(const struct repo *, const char *verb, const char *a, const char *b, struct err *e);	/* durable */
 /* Does what the intent says and removes it; can be interrupted and repeated. EBADMSG: there is one, but not ours. */

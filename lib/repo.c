@@ -100,6 +100,8 @@ static int begin_write(struct repo *repo, struct err *e)
 		return err_prefix(e, "repository '%s'", repo->path);
 	share_lock(repo);
 	r = intent_finish(repo, e);
+	if (r == 0)
+		temp_remove(repo);
 	return r == -EBADMSG ? 0 : r;	/* not ours: intent_write() refuses, repo_check() mends */
 }
 
