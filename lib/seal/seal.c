@@ -143,15 +143,13 @@ static int data_seal(const struct device *dev, const struct seal_ops *ops, const
 /* Reads until the header's end is there and waits for no more: what a pipe will say may depend on it. */
 static int head_read(struct sealed *s, struct err *e)
 {
-	size_t len = 0;
-	ssize_t n = 1;
+	const struct source in = { .fd = s->fd, .name = s->name, .stop = -1 };
+	size_t len = 0, n = 1;
 	int r = blob_alloc(&s->head, SEALED_HEADER_MAX, e);
 
 	while (r == 0 && n != 0 && len < s->head.len && !memmem(s->head.data, len, "\n---\n", 5)) {
-		n = read(s->fd, s->head.data + len, s->head.len - len);
-		if (n < 0 && errno != EINTR)
-			return err_sys(e, "cannot read '%s'", s->name);
-		len += n > 0 ? (size_t)n : 0;
+		r = source_some(&in, s->head.data + len, s->head.len - len, &n, e);
+		len += r == 0 ? n : 0;
 	}
 	s->head.len = len;
 	return r;

@@ -24,32 +24,37 @@ static int source_wait(const struct source *s, struct err *e)
 	return p[1].revents ? err_set(e, EINTR, "interrupted") : 0;
 }
 
+int source_some(const struct source *s, void *ret, size_t len, size_t *ret_len, struct err *e)
+{
+	bool wait = s->stop >= 0;
+
+	for (;;) {
+		int r = wait ? source_wait(s, e) : 0;
+		ssize_t n = r == 0 ? read(s->fd, ret, len) : 0;
+
+		if (r < 0)
+			return r;
+		if (n >= 0) {
+			*ret_len = (size_t)n;
+			return 0;
+		}
+		if (errno != EAGAIN && errno != EINTR)
+			return err_sys(e, "cannot read '%s'", s->name);
+		wait |= errno == EAGAIN;
+	}
+}
+
 int source_read(struct source *s, void *ret, size_t len, size_t *ret_len, struct err *e)
 {
-	size_t got = len < s->n_ahead ? len : s->n_ahead;
+	size_t got = len < s->n_ahead ? len : s->n_ahead, n = 1;
 	int r = 0;
 
 	if (got)
 		memcpy(ret, s->ahead, got);
 	s->ahead += got;
 	s->n_ahead -= got;
-	while (got < len) {
-		ssize_t n;
-
-		if (s->stop >= 0)
-			r = source_wait(s, e);
-		if (r < 0)
-			return r;
-		n = read(s->fd, (unsigned char *)ret + got, len - got);
-		if (n == 0)
-			break;
-		if (n > 0)
-			got += (size_t)n;
-		else if (errno == EAGAIN)
-			r = source_wait(s, e);
-		else if (errno != EINTR)
-			return err_sys(e, "cannot read '%s'", s->name);
-	}
+	for (; r == 0 && n != 0 && got < len; got += r == 0 ? n : 0)
+		r = source_some(s, (unsigned char *)ret + got, len - got, &n, e);
 	*ret_len = got;
 	return r;
 }

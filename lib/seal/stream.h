@@ -21,6 +21,8 @@ struct source {
 	int stop;			/* descriptor that is readable when a signal wants the end; -1: none */
 };
 
+/* What one read(2) gives, AHEAD left aside; 0 bytes at the end. */
+int source_some(const struct source *, void *ret, size_t len, size_t *ret_len, struct err *e);
 /* Up to LEN bytes, fewer only at the end. */
 int source_read(struct source *, void *ret, size_t len, size_t *ret_len, struct err *e);
 

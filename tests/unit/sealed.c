@@ -31,9 +31,9 @@
 #include "lib/secret.h"
 #include "lib/seal/stream.h"
 
-/* --- faults: a file system without O_TMPFILE, a disk that fails ------------------------------------------------ */
+/* --- faults: a file system without O_TMPFILE, a user without privilege, a disk that fails ------------------------ */
 
-static bool no_tmpfile;
+static bool no_tmpfile, read_only, unprivileged;
 static int fsyncs_until_fault;		/* 0: never */
 
 int openat(int dirfd, const char *path, int flags, ...)
@@ -44,11 +44,20 @@ int openat(int dirfd, const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = va_arg(ap, mode_t);
 	va_end(ap);
-	if (no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE) {
-		errno = EOPNOTSUPP;
+	if ((no_tmpfile || read_only) && (flags & O_TMPFILE) == O_TMPFILE) {
+		errno = read_only ? EROFS : EOPNOTSUPP;
 		return -1;
 	}
 	return (int)syscall(SYS_openat, dirfd, path, flags, mode);
+}
+
+int linkat(int olddir, const char *old, int newdir, const char *new, int flags)
+{
+	if (unprivileged && flags & AT_EMPTY_PATH) {
+		errno = ENOENT;
+		return -1;
+	}
+	return (int)syscall(SYS_linkat, olddir, old, newdir, new, flags);
 }
 
 int fsync(int fd)
@@ -65,12 +74,14 @@ int fsync(int fd)
 static unsigned char machine[CRYPTO_KEY] = "this machine";
 static bool forgetful;			/* opens what it sealed to something else */
 static bool deaf;			/* binds to nothing */
+static bool empty;			/* has no keystore */
+static size_t verbose;			/* makes sealed keys longer by that */
 static const unsigned char nonce[CRYPTO_NONCE];
 
 static int fake_seal(const struct device *d, const struct secret *s, const struct blob *binding, struct blob *ret,
 		     struct err *e)
 {
-	int r = blob_alloc(ret, s->len + CRYPTO_TAG, e);
+	int r = blob_alloc(ret, s->len + CRYPTO_TAG + verbose, e);
 
 	(void)d;
 	return r < 0 ? r : crypto_seal(machine, nonce, binding->data, deaf ? 0 : binding->len, s->data, s->len, ret->data,
@@ -85,6 +96,8 @@ static int fake_unseal(const struct device *d, const struct blob *sealed, const 
 	int r;
 
 	(void)d;
+	if (empty)
+		return err_set(e, ENOENT, "no keystore");
 	if (sealed->len <= CRYPTO_TAG)
 		return err_set(e, EBADMSG, "too short");
 	r = secret_alloc(&s, sealed->len, e);
@@ -139,8 +152,9 @@ static int enter(void **state)
 	char *dir = strdup("/tmp/sealed.XXXXXX");
 
 	*state = dir;
-	no_tmpfile = forgetful = deaf = false;
+	no_tmpfile = read_only = unprivileged = forgetful = deaf = empty = false;
 	fsyncs_until_fault = 0;
+	verbose = 0;
 	return mkdtemp(dir) ? chdir(dir) : -1;
 }
 
@@ -304,6 +318,33 @@ static void pieces_of_a_pipe(void **state)
 	assert_memory_equal(again.data, clear.data, clear.len);
 }
 
+static void input_that_is_not_ready(void **state)
+{
+	AUTO_BLOB struct blob clear = { 0 }, sealed = { 0 }, again = { 0 };
+	int p[2], was = dup(STDIN_FILENO);
+	struct err e = { 0 };
+
+	(void)state;
+	sealed_make(100, &clear, &sealed);
+	assert_int_equal(pipe2(p, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(dup2(p[0], STDIN_FILENO), STDIN_FILENO);
+	if (fork() == 0) {
+		usleep(20000);
+		(void)write_all(p[1], sealed.data, 30);
+		usleep(20000);
+		_exit(write_all(p[1], sealed.data + 30, sealed.len - 30) ? 1 : 0);
+	}
+	(void)close(p[1]);
+	assert_int_equal(unseal("-", "again", &e), 0);
+	assert_int_equal(dup2(was, STDIN_FILENO), STDIN_FILENO);
+	(void)close(was);
+	(void)close(p[0]);
+	assert_true(wait(&p[0]) > 0 && p[0] == 0);
+	get("again", &again);
+	assert_int_equal(again.len, clear.len);
+	assert_memory_equal(again.data, clear.data, clear.len);
+}
+
 static void moved_segments_are_refused(void **state)
 {
 	enum { SEGMENT = SEALED_SEGMENT + CRYPTO_TAG };
@@ -393,6 +434,9 @@ static void another_machine_is_refused(void **state)
 	machine[0] ^= 1;
 	assert_int_equal(unseal("sealed", "again", &e), -EBADMSG);
 	machine[0] ^= 1;
+	empty = true;
+	assert_int_equal(unseal("sealed", "again", &e), -EBADMSG);
+	assert_string_equal(e.msg, "'sealed': not sealed by this machine: no keystore");
 	assert_int_equal(files_count(), 1);
 }
 
@@ -424,6 +468,8 @@ static void a_backend_that_forgets_is_found_out(void **state)
 	forgetful = true;
 	assert_int_equal(seal("clear", "sealed", false, &e), -EIO);
 	assert_non_null(strstr(e.msg, "does not open what it sealed"));
+	verbose = SEALED_KEY_MAX;
+	assert_int_equal(seal("clear", "sealed", false, &e), -EMSGSIZE);
 	assert_int_equal(files_count(), 1);
 }
 
@@ -454,6 +500,7 @@ static void existing_output_stays(void **state)
 	assert_int_equal(seal("clear", "dir/x", false, &e), -ENOENT);
 	assert_int_equal(seal("none", "out", true, &e), -ENOENT);
 	assert_int_equal(seal(".", "out", true, &e), -EISDIR);
+	assert_int_equal(unseal(".", "out", &e), -EISDIR);
 	get("out", &was);
 	assert_int_equal(was.len, 8);
 	assert_memory_equal(was.data, "precious", 8);
@@ -466,8 +513,9 @@ static void output_is_replaced_at_once(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	for (int named = 0; named < 2; named++) {
-		no_tmpfile = named;
+	for (int way = 0; way < 3; way++) {
+		no_tmpfile = way == 1;
+		unprivileged = way == 2;
 		put("out", "text", 4);
 		assert_int_equal(seal("out", "out", true, &e), 0);
 		assert_int_equal(unseal_to("out", &(struct output_to){ .path = "out", .replace = true }, &e), 0);
@@ -497,14 +545,38 @@ static void failing_disk_leaves_nothing(void **state)
 	}
 }
 
+static int seal_to_fd(const char *path, struct err *e)
+{
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	return seal_module_table.seal(&dev, &ops, "clear", NULL, &(struct output_to){ .fd = fd }, e);
+}
+
 static void full_disk_is_an_error(void **state)
 {
-	AUTO_CLOSE int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
 	struct err e = { 0 };
 
 	(void)state;
 	put("clear", "x", 1);
-	assert_int_equal(seal_module_table.seal(&dev, &ops, "clear", NULL, &(struct output_to){ .fd = fd }, &e), -ENOSPC);
+	assert_int_equal(seal_to_fd("/dev/full", &e), -ENOSPC);
+	assert_int_equal(seal_to_fd("redirected", &e), 0);
+	fsyncs_until_fault = 1;
+	assert_int_equal(seal_to_fd("redirected", &e), -EIO);
+	read_only = true;
+	assert_int_equal(seal("clear", "out", false, &e), -EROFS);
+	assert_int_equal(files_count(), 2);
+}
+
+static void a_user_needs_no_privilege(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	unprivileged = true;
+	put("clear", "x", 1);
+	assert_int_equal(seal("clear", "sealed", false, &e), 0);
+	assert_int_equal(unseal("sealed", "again", &e), 0);
+	assert_int_equal(files_count(), 3);
 }
 
 /* Waits for data in a pipe with a file begun: what a signal ends. */
@@ -517,9 +589,10 @@ static pid_t sealer_start(int *ret_pipe)
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0) {
+		(void)fcntl(p[0], F_SETFL, O_NONBLOCK);	/* a shell may leave its input so */
 		(void)dup2(p[0], STDIN_FILENO);
 		(void)close(p[1]);
-		_exit(seal("-", "out", false, &e) == 0 ? 0 : 9);
+		_exit(-seal("-", "out", false, &e));
 	}
 	(void)close(p[0]);
 	*ret_pipe = p[1];
@@ -546,6 +619,31 @@ static void signals_leave_nothing(void **state)
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == signals[i / 2]);
 		assert_int_equal(files_count(), 0);
 		(void)close(pipe_in);
+	}
+}
+
+/* Whoever comes first to a name keeps it, however long sealing takes. */
+static void output_that_appears_meanwhile_stays(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 3; way++) {
+		AUTO_BLOB struct blob was = { 0 };
+		int status, pipe_in;
+		pid_t pid;
+
+		no_tmpfile = way == 1;
+		unprivileged = way == 2;
+		pid = sealer_start(&pipe_in);
+		assert_int_equal(write_all(pipe_in, "some", 4), 0);
+		usleep(50000);
+		put("out", "precious", 8);
+		(void)close(pipe_in);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == EEXIST);
+		get("out", &was);
+		assert_int_equal(was.len, 8);
+		assert_int_equal(files_count(), 1);
+		assert_int_equal(unlink("out"), 0);
 	}
 }
 
@@ -724,11 +822,13 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 	const struct CMUnitTest tests[] = {
 		TEST(round_trips), TEST(same_data_never_looks_the_same), TEST(pieces_of_a_pipe),
+		TEST(input_that_is_not_ready),
 		TEST(moved_segments_are_refused), TEST(appended_bytes_are_refused), TEST(every_cut_is_refused),
 		TEST(every_flipped_bit_is_refused), TEST(another_machine_is_refused), TEST(mixed_parts_are_refused),
 		TEST(a_backend_that_forgets_is_found_out), TEST(counter_does_not_wrap), TEST(existing_output_stays),
 		TEST(output_is_replaced_at_once), TEST(failing_disk_leaves_nothing), TEST(full_disk_is_an_error),
-		TEST(signals_leave_nothing), TEST(memory_is_constant),
+		TEST(a_user_needs_no_privilege), TEST(signals_leave_nothing), TEST(output_that_appears_meanwhile_stays),
+		TEST(memory_is_constant),
 		cmocka_unit_test(good_headers), cmocka_unit_test(bad_headers), cmocka_unit_test(long_fields_are_bounded),
 		TEST(format_stays),
 		TEST(bad_labels_are_refused),
