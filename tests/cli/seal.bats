@@ -156,7 +156,7 @@ header_size() { grep -abo -m1 '^---$' "$1" | cut -d: -f1; }
 @test "seal: a signal leaves nothing behind" {
 	mkfifo fifo
 	hwkey seal fifo -o sealed 3>&- &
-	exec 9> fifo
+	exec 9<> fifo
 	echo some >&9
 	sleep 0.2
 	kill -TERM $!
