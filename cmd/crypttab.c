@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "luks.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+/* Octal, as in fstab(5): for what separates fields, and for '#', which starts a comment. */
+static void print_field(const char *s)
+{
+	for (; *s; s++) {
+		if ((unsigned char)*s <= ' ' || *s == '\\' || *s == '#' || *s == 0x7f)
+			(void)printf("\\%03o", (unsigned char)*s);
+		else
+			(void)putchar(*s);
+	}
+}
+
+static bool is_block_device(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+/* Empty: PATH stands for itself, being a file's, or a UUID= already, or unreadable here. */
+static void find_uuid(struct hwkey *hw, const char *path, char ret[37])
+{
+	AUTO_VOLUME struct volume v = { 0 };
+	struct luks_info info = { 0 };
+	struct err e = { 0 };
+	int r;
+
+	ret[0] = '\0';
+	r = volume_prepare(hw, NULL, false, &v, &e);
+	if (r == 0)
+		r = volume_open(&v, path, NULL, &e);
+	if (r == 0) {
+		v.ops->info(v.luks, &info);
+		if (is_block_device(path))
+			(void)snprintf(ret, 37, "%s", info.uuid);
+	} else if (strncmp(path, "UUID=", 5) != 0) {
+		note(&hw->env, "%s: its path is used", e.msg);
+	}
+}
+
+static void print_line(struct hwkey *hw, const char *path, const char *dm)
+{
+	char uuid[37];
+
+	find_uuid(hw, path, uuid);
+	print_field(dm);
+	if (uuid[0])
+		(void)printf("\tUUID=%s", uuid);
+	else {
+		(void)putchar('\t');
+		print_field(path);
+	}
+	(void)puts("\tnone\tluks");
+}
+
+/* VOLUMES is "VOL:DM,..."; it is cut up. */
+static void print_volumes(struct hwkey *hw, const char *name, char *volumes)
+{
+	char *rest = volumes, *path, *dm;
+
+	while ((path = strsep(&rest, ",")) != NULL) {
+		dm = strrchr(path, ':');
+		if (dm)
+			*dm++ = '\0';
+		if (!*path)
+			continue;
+		if (dm && *dm)
+			print_line(hw, path, dm);
+		else
+			note(&hw->env, "key '%s': volume '%s' has no device-mapper name: skipped", name, path);
+	}
+}
+
+static int print_key(struct hwkey *hw, const char *name, struct err *e)
+{
+	AUTO_ENTRY struct entry entry = { 0 };
+	AUTO_FREE char *copy = NULL;
+	const char *volumes, *type;
+	int r = repo_read_info(&hw->repo, name, &entry, e);
+
+	if (r < 0)
+		return r;
+	volumes = props_get(&entry.props, "volumes");
+	type = props_get(&entry.props, "volume-type");
+	if (!volumes || !*volumes)
+		return 0;
+	if (type && strcasecmp(type, "luks2") != 0) {
+		note(&hw->env, "key '%s' is for volumes of type '%s': skipped", name, type);
+		return 0;
+	}
+	copy = strdup(volumes);
+	if (!copy)
+		return err_nomem(e);
+	print_volumes(hw, name, copy);
+	return 0;
+}
+
+static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
+{
+	AUTO_FREE char **all = NULL;
+	const char *const *names = args->argv;
+	size_t n = (size_t)args->argc;
+	int r = 0;
+
+	(void)values;
+	if (n == 0) {
+		r = repo_names(&hw->repo, &all, &n, e);
+		names = (const char *const *)all;
+	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = print_key(hw, names[i], e);
+	return r;
+}
+
+const struct cmd cmd_crypttab = {
+	.name = "crypttab",
+	.synopsis = "[NAME...]",
+	.summary = "Print entries of /etc/crypttab for the volumes of keys",
+	.max_args = -1,
+	.complete = { COMPLETE_KEY },
+	.needs = NEED_REPO,
+	.run = run,
+};

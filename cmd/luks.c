@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "luks.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/module.h"
+
+enum { PASSPHRASE_MAX = 8192 };		/* bytes; cryptsetup takes 512 typed, 8 MiB from a file */
+
+static int find(const struct luks_source *src, const char *backend, const struct device **ret_dev, const struct seal_ops **ret,
+		struct err *e)
+{
+	const struct backend_ops *ops;
+	struct device *dev;
+	int r;
+
+	if (!backend_find(backend))
+		return err_set(e, EOPNOTSUPP, "unknown backend '%s'", backend);
+	r = device_of_backend(src->devices, backend, &dev, e);
+	if (r == 0)
+		r = backend_ops(dev, &ops, e);
+	if (r == 0 && !ops->seal)
+		r = err_set(e, EOPNOTSUPP, "backend '%s' cannot unseal", backend);
+	if (r < 0)
+		return r;
+	*ret_dev = dev;
+	*ret = ops->seal;
+	return 0;
+}
+
+int volume_prepare(struct hwkey *hw, const char *key_file, bool ask, struct volume *v, struct err *e)
+{
+	const void *table;
+	int r = module_load("luks", &table, e);
+
+	if (r < 0)
+		return r;
+	v->ops = table;
+	v->source = (struct luks_source){ .find = find, .devices = hw->devices, .env = &hw->env };
+	v->auth = (struct luks_auth){ .source = &v->source, .ask = ask };
+	if (!key_file)
+		return 0;
+	r = read_secret_file(key_file, PASSPHRASE_MAX, &v->passphrase, e);
+	v->auth.passphrase = &v->passphrase;
+	return r;
+}
+
+int volume_open(struct volume *v, const char *path, const char *header, struct err *e)
+{
+	return v->ops->open(&(struct luks_place){ path, header }, &v->luks, e);
+}
+
+void volume_done(struct volume *v)
+{
+	if (v->luks)
+		v->ops->free(v->luks);
+	secret_done(&v->passphrase);
+}
+
+int volume_key_backend(struct hwkey *hw, const struct entry *entry, struct device **ret_dev, const struct backend_ops **ret,
+		       struct err *e)
+{
+	struct key key;
+	int r = key_parse(entry->token.data, entry->token.len, &key, e);
+
+	if (r == 0)
+		r = device_of_backend(hw->devices, key_type_backend(key.type), ret_dev, e);
+	return r < 0 ? r : backend_ops(*ret_dev, ret, e);
+}
+
+/* The wrapped keys that a token-unlocked slot can stand for: those whose clear key the backend gives out. */
+static int unwrap(struct hwkey *hw, const struct entry *entry, struct volume_key *ret, struct err *e)
+{
+	const struct backend_ops *ops;
+	struct device *dev;
+	int r = volume_key_backend(hw, entry, &dev, &ops, e);
+
+	if (r == 0 && (!ops->key || !ops->key->unwrap || !ops->seal))
+		r = err_set(e, EOPNOTSUPP, "keys of backend '%s' cannot open a keyslot", dev->backend->name);
+	if (r == 0)
+		r = ops->key->unwrap(dev, &entry->token, &ret->clear, e);
+	if (r == 0 && ops->key->pattern)
+		r = ops->key->pattern(dev, &entry->token, ret->pattern, e);
+	if (r < 0)
+		return r;
+	ret->luks.device = dev;
+	ret->luks.backend = dev->backend->name;
+	ret->luks.seal = ops->seal;
+	return 0;
+}
+
+int volume_key_load(struct hwkey *hw, const char *name, struct volume_key *ret, struct err *e)
+{
+	AUTO_ENTRY struct entry entry = { 0 };
+	int r = repo_read(&hw->repo, name, &entry, e);
+
+	if (r < 0)
+		return r;
+	r = unwrap(hw, &entry, ret, e);
+	if (r < 0)
+		return err_prefix(e, "key '%s'", name);
+	ret->luks.name = name;
+	ret->luks.clear = &ret->clear;
+	ret->luks.pattern = ret->pattern[0] ? ret->pattern : NULL;
+	return 0;
+}
+
+void volume_key_done(struct volume_key *k)
+{
+	secret_done(&k->clear);
+}
+
+/* A newline on a terminal only: the bytes in a file or a pipe are the passphrase. */
+int recovery_write(const char *output, const struct secret *key, struct err *e)
+{
+	bool tty = !output && isatty(STDOUT_FILENO);
+	int r = write_secret_output(output, key, true, e);
+
+	if (r == 0 && tty && write(STDOUT_FILENO, "\n", 1) != 1)
+		r = err_sys(e, "cannot write to standard output");
+	return r;
+}

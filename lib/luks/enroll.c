@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A new keyslot: token (pending) - slot - token (ok, with the slot) - proof - and only then the old ones go. A slot is
+ * never reused in place, so whatever cuts this short, what opened the volume before opens it still.
+ */
+#include "volume.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/crypto.h"
+#include "lib/env.h"
+#include "lib/err.h"
+
+enum { JSON_SLOT = 1024 };		/* bytes that a keyslot object may take in the header; 600 are usual */
+
+static int check_free_slot(struct luks *l, struct err *e)
+{
+	for (int i = 0; i < LUKS_SLOTS; i++)
+		if (crypt_keyslot_status(l->cd, i) == CRYPT_SLOT_INACTIVE)
+			return 0;
+	return err_set(e, ENOSPC, "'%s' has no free keyslot: remove one by 'hwkey luks-unenroll' first", l->volume);
+}
+
+static int check_free_token(struct luks *l, struct err *e)
+{
+	for (int i = 0; i < LUKS_TOKENS; i++)
+		if (crypt_token_status(l->cd, i, NULL) == CRYPT_TOKEN_INACTIVE)
+			return 0;
+	return err_set(e, ENOSPC, "'%s' has no free token: see 'hwkey luks-status'", l->volume);
+}
+
+/* Before anything is written: a slot, a token of TEXT bytes, and space for both in the header. */
+static int check_space(struct luks *l, size_t text, struct err *e)
+{
+	enum { BINARY = 4096 };		/* the part of the metadata area that is no JSON */
+	uint64_t metadata = 0;
+	const char *json;
+	int r = check_free_slot(l, e);
+
+	if (r == 0)
+		r = check_free_token(l, e);
+	if (r < 0)
+		return r;
+	r = crypt_dump_json(l->cd, &json, 0);
+	if (r == 0)
+		r = crypt_get_metadata_size(l->cd, &metadata, NULL);
+	if (r < 0)
+		return luks_fail(l, r, e, "cannot read the header");
+	if (luks_json_size(json) + text + JSON_SLOT + BINARY > metadata)
+		return err_set(e, ENOSPC, "the header of '%s' has no space for another token", l->volume);
+	return 0;
+}
+
+static struct crypt_keyslot_context *context_of(struct luks *l, const struct luks_opener *o)
+{
+	struct crypt_keyslot_context *kc = NULL;
+	int r;
+
+	if (o && !o->volume_key.len)
+		r = crypt_keyslot_context_init_by_token(l->cd, o->token, NULL, NULL, 0, NULL, &kc);
+	else
+		r = crypt_keyslot_context_init_by_volume_key(l->cd, o ? (const char *)o->volume_key.data : NULL,
+							     o ? o->volume_key.len : 0, &kc);
+	return r < 0 ? NULL : kc;
+}
+
+/* The new slot's number. */
+static int slot_add(struct luks *l, const struct luks_opener *o, const struct secret *passphrase, struct err *e)
+{
+	struct crypt_keyslot_context *by = context_of(l, o), *with = NULL;
+	int r = luks_use_minimal_kdf(l, e);
+
+	if (r == 0) {
+		r = crypt_keyslot_context_init_by_passphrase(l->cd, (const char *)passphrase->data, passphrase->len, &with);
+		if (r == 0)
+			r = by ? crypt_keyslot_add_by_keyslot_context(l->cd, CRYPT_ANY_SLOT, by, CRYPT_ANY_SLOT, with, 0) : -ENOMEM;
+		/* All else was checked: what is left of EINVAL is that the key material has no room. */
+		if (r < 0)
+			r = luks_fail(l, r == -EINVAL ? -ENOSPC : r, e, "cannot add a keyslot");
+	}
+	crypt_keyslot_context_free(with);
+	crypt_keyslot_context_free(by);
+	return r;
+}
+
+/* The token as it is in the header now, unsealed for real, must open the slot. */
+static int prove(struct luks *l, const struct luks_key *k, int id, int slot, struct err *e)
+{
+	AUTO_SECRET struct secret passphrase = { 0 };
+	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+	int r;
+
+	if (!luks_token_get(l, id, &t))
+		return err_set(e, EIO, "'%s': the new token cannot be read back", l->volume);
+	r = luks_unseal_by(l, k->device, k->seal, &t, &passphrase, e);
+	if (r == 0)
+		r = luks_try(l, slot, &passphrase, e);
+	return r == -EACCES && !e->msg[0] ? err_set(e, EIO, "'%s': the new keyslot does not open", l->volume) : r < 0 ? r : 0;
+}
+
+/* Adds token and slot, proven; their numbers. On error neither is there. */
+static int pair_add(struct luks *l, const struct luks_opener *o, const struct luks_key *k, struct luks_token *t,
+		    const struct secret *passphrase, struct err *e)
+{
+	struct err quiet = { 0 };
+	int slot = -1, id, r;
+
+	t->pending = true;
+	id = luks_token_put(l, CRYPT_ANY_TOKEN, t, e);
+	if (id < 0)
+		return id;
+	r = slot = slot_add(l, o, passphrase, e);
+	if (r >= 0) {
+		t->slots = UINT32_C(1) << slot;
+		t->pending = false;
+		r = luks_token_put(l, id, t, e);
+	}
+	if (r >= 0)
+		r = prove(l, k, id, slot, e);
+	if (r >= 0)
+		return id;
+	if (slot >= 0)
+		(void)luks_slot_destroy(l, slot, &quiet);
+	(void)luks_token_drop(l, id, &quiet);
+	return r;
+}
+
+static bool is_replaced(const struct luks_token *t, const struct luks_key *k, const char *replace)
+{
+	return !strcmp(t->name, k->name) || (replace && !strcmp(t->name, replace));
+}
+
+/* Tokens that the new one replaces, but token NEW. -ENOENT: REPLACE is given and has none. */
+static int find_old(struct luks *l, const struct luks_key *k, const char *replace, uint32_t *ret_ids, struct err *e)
+{
+	bool found = !replace;
+
+	*ret_ids = 0;
+	for (int id = 0; id < LUKS_TOKENS; id++) {
+		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+
+		if (!luks_token_get(l, id, &t) || !is_replaced(&t, k, replace))
+			continue;
+		*ret_ids |= UINT32_C(1) << id;
+		found |= replace && !strcmp(t.name, replace);
+	}
+	return found ? 0 : err_set(e, ENOENT, "'%s' has no keyslot of key '%s'", l->volume, replace);
+}
+
+/* The header's pattern follows when it was that of the token that goes. */
+static int retire_old(struct luks *l, const struct luks_key *k, uint32_t ids, struct err *e)
+{
+	char pattern[65];
+	int r = 0;
+
+	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++) {
+		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+
+		if (!(ids & UINT32_C(1) << id) || !luks_token_get(l, id, &t))
+			continue;
+		if (k->pattern && luks_get_pattern(l, pattern) && !strcmp(pattern, t.pattern) && strcmp(pattern, k->pattern) != 0)
+			r = luks_set_pattern(l, k->pattern, e);
+		if (r == 0)
+			r = luks_token_retire(l, id, &t, e);
+	}
+	return r < 0 ? err_prefix(e, "key '%s' is enrolled, but the old keyslot is still there", k->name) : 0;
+}
+
+int luks_enroll_with(struct luks *l, const struct luks_opener *o, const struct luks_key *k, const char *replace, struct err *e)
+{
+	AUTO_SECRET struct secret passphrase = { 0 };
+	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+	AUTO_BLOB struct blob text = { 0 };
+	uint32_t old;
+	int r = find_old(l, k, replace, &old, e);
+
+	if (r == 0)
+		r = base64_encode_secret(k->clear, &passphrase, e);
+	if (r == 0)
+		r = luks_seal(l, k, &passphrase, &t, e);
+	if (r == 0)
+		r = luks_token_format(&t, &text, e);
+	if (r == 0)
+		r = check_space(l, text.len + sizeof("\"31\""), e);
+	if (r == 0)
+		r = pair_add(l, o, k, &t, &passphrase, e);
+	return r < 0 ? r : retire_old(l, k, old, e);
+}
+
+int luks_enroll(struct luks *l, const struct luks_auth *a, const struct luks_key *k, const char *replace, struct err *e)
+{
+	AUTO_OPENER struct luks_opener o = { 0 };
+	struct err quiet = { 0 };
+	uint32_t old;
+	int r = luks_check_writable(l, e);
+
+	if (r == 0)
+		r = find_old(l, k, replace, &old, e);
+	if (r == 0)
+		r = check_free_slot(l, e);
+	if (r < 0)
+		return r;
+	r = luks_authorize(l, a, &o, e);
+	if (r < 0)
+		return r;
+	(void)luks_settle(l, a->source, NULL, &quiet);
+	return luks_enroll_with(l, &o, k, replace, e);
+}
+
+/* --- recovery key ---------------------------------------------------------------------------------------------- */
+
+/* 256 random bits in groups of eight letters that are at the same place on every keyboard (modhex), as systemd's. */
+static int recovery_new(struct secret *ret, struct err *e)
+{
+	enum { BYTES = 32, GROUP = 4 };
+	static const char modhex[] = "cbdefghijklnrtuv";
+	AUTO_SECRET struct secret raw = { 0 };
+	int r = secret_random(&raw, BYTES, e);
+
+	if (r == 0)
+		r = secret_alloc(ret, 2 * BYTES + BYTES / GROUP - 1, e);
+	for (size_t i = 0; r == 0 && i < BYTES; i++) {
+		if (i && i % GROUP == 0)
+			ret->data[ret->len++] = '-';
+		ret->data[ret->len++] = (unsigned char)modhex[raw.data[i] >> 4];
+		ret->data[ret->len++] = (unsigned char)modhex[raw.data[i] & 15];
+	}
+	return r;
+}
+
+static int recovery_add(struct luks *l, const struct luks_opener *o, const struct secret *key, int *ret_slot, struct err *e)
+{
+	struct err quiet = { 0 };
+	char text[128];
+	int slot = slot_add(l, o, key, e), r;
+
+	if (slot < 0)
+		return slot;
+	(void)snprintf(text, sizeof(text), "{\"type\":\"" LUKS_RECOVERY_TYPE "\",\"keyslots\":[\"%d\"],\"v\":1}", slot);
+	r = crypt_token_json_set(l->cd, CRYPT_ANY_TOKEN, text);
+	if (r < 0)
+		r = luks_fail(l, r, e, "cannot write the token");
+	else
+		r = luks_try(l, slot, key, e);
+	if (r < 0) {
+		(void)luks_slot_destroy(l, slot, &quiet);
+		return e->msg[0] ? r : err_set(e, EIO, "'%s': the new keyslot does not open", l->volume);
+	}
+	*ret_slot = slot;
+	return 0;
+}
+
+int luks_recovery(struct luks *l, const struct luks_auth *a, struct secret *ret, int *ret_slot, struct err *e)
+{
+	enum { TEXT = 128 };		/* bytes of the token, at most */
+	AUTO_OPENER struct luks_opener o = { 0 };
+	AUTO_SECRET struct secret key = { 0 };
+	int r = luks_check_writable(l, e);
+
+	if (r == 0)
+		r = check_space(l, TEXT, e);
+	if (r == 0)
+		r = luks_authorize(l, a, &o, e);
+	if (r == 0)
+		r = recovery_new(&key, e);
+	if (r == 0)
+		r = recovery_add(l, &o, &key, ret_slot, e);
+	if (r < 0)
+		return r;
+	*ret = key;
+	key = (struct secret){ 0 };
+	return 0;
+}

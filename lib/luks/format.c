@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+/* A new volume: nothing that is there is overwritten unless that was asked for. */
+#include "volume.h"
+
+#include <blkid/blkid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/err.h"
+#include "lib/file.h"
+
+static void probe_freep(blkid_probe *p)
+{
+	if (*p)
+		blkid_free_probe(*p);
+}
+#define AUTO_PROBE AUTO(probe_freep)
+
+static int open_volume(const char *path, int flags, struct err *e)
+{
+	struct stat st;
+	int fd = open(path, flags | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open volume '%s'", path);
+	r = fstat(fd, &st) < 0 ? err_sys(e, "cannot read '%s'", path) : 0;
+	if (r == 0 && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		r = err_set(e, EOPNOTSUPP, "'%s' is neither a block device nor a file", path);
+	if (r < 0)
+		(void)close(fd);
+	return r < 0 ? r : fd;
+}
+
+static int new_probe(int fd, const char *path, blkid_probe *ret, struct err *e)
+{
+	blkid_probe p = blkid_new_probe();
+
+	if (!p)
+		return err_nomem(e);
+	*ret = p;
+	if (blkid_probe_set_device(p, fd, 0, 0) < 0 || blkid_probe_enable_superblocks(p, 1) < 0 ||
+	    blkid_probe_set_superblocks_flags(p, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_MAGIC) < 0 ||
+	    blkid_probe_enable_partitions(p, 1) < 0 || blkid_probe_set_partitions_flags(p, BLKID_PARTS_MAGIC) < 0)
+		return err_set(e, EIO, "cannot look at what is on '%s'", path);
+	return 0;
+}
+
+static int is_empty_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+int luks_found(const char *volume, char ret[LUKS_TEXT], struct err *e)
+{
+	AUTO_PROBE blkid_probe p = NULL;
+	AUTO_CLOSE int fd = open_volume(volume, O_RDONLY, e);
+	const char *type;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	ret[0] = '\0';
+	if (is_empty_file(fd))
+		return 0;
+	r = new_probe(fd, volume, &p, e);
+	if (r < 0)
+		return r;
+	r = blkid_do_probe(p);
+	if (r < 0)
+		return err_set(e, EIO, "cannot read '%s'", volume);
+	if (r != 0)
+		return 0;
+	if (blkid_probe_lookup_value(p, "TYPE", &type, NULL) == 0)
+		(void)snprintf(ret, LUKS_TEXT, "%s", strcmp(type, "crypto_LUKS") != 0 ? type : "LUKS");
+	else if (blkid_probe_lookup_value(p, "PTTYPE", &type, NULL) == 0)
+		(void)snprintf(ret, LUKS_TEXT, "partition table (%s)", type);
+	else
+		(void)snprintf(ret, LUKS_TEXT, "unknown data");
+	return 0;
+}
+
+/* All signatures, so that nothing finds the old contents under the new header. A mounted device is busy (O_EXCL). */
+static int wipe(const char *volume, struct err *e)
+{
+	AUTO_PROBE blkid_probe p = NULL;
+	int fd = open_volume(volume, O_RDWR | O_EXCL, e), r;
+
+	if (fd == -ENOENT)
+		return err_set(e, ENOENT, "no volume '%s'", volume);
+	if (fd < 0)
+		return fd;
+	r = new_probe(fd, volume, &p, e);
+	while (r == 0 && blkid_do_probe(p) == 0)
+		if (blkid_do_wipe(p, 0) < 0)
+			r = err_set(e, EIO, "cannot wipe '%s'", volume);
+	if (fsync(fd) < 0 && r == 0)
+		r = err_sys(e, "cannot write '%s'", volume);
+	if (close(fd) < 0 && r == 0)
+		r = err_sys(e, "cannot write '%s'", volume);
+	return r;
+}
+
+/* Sparse. EEXIST if there is one. */
+static int image_create(const char *path, uint64_t size, struct err *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600), r = 0;
+
+	if (fd < 0)
+		return errno == EEXIST ? err_set(e, EEXIST, "'%s' is there already", path) : err_sys(e, "cannot create '%s'", path);
+	if (size > INT64_MAX || ftruncate(fd, (off_t)size) < 0 || fsync(fd) < 0)
+		r = err_sys(e, "cannot create '%s' with %llu bytes", path, (unsigned long long)size);
+	if (close(fd) < 0 && r == 0)
+		r = err_sys(e, "cannot create '%s'", path);
+	if (r < 0)
+		(void)unlink(path);
+	return r;
+}
+
+/* Refuses what is not empty, or empties it. */
+static int clear(const char *path, bool do_wipe, struct err *e)
+{
+	char what[LUKS_TEXT];
+	int r = luks_found(path, what, e);
+
+	if (r == -ENOENT)
+		return err_set(e, ENOENT, "no volume '%s'; --size creates an image file", path);
+	if (r < 0 || !what[0])
+		return r;
+	return do_wipe ? wipe(path, e) : err_set(e, EEXIST, "'%s' holds data (%s): --force erases it", path, what);
+}
+
+struct created { const char *volume, *header; };	/* files of ours, to be removed on failure */
+
+static int prepare(const struct luks_place *p, const struct luks_format *f, struct created *made, struct err *e)
+{
+	enum { HEADER_START = 4096 };	/* libcryptsetup makes a header file as large as it needs */
+	int r = f->size ? image_create(p->volume, f->size, e) : clear(p->volume, f->wipe, e);
+
+	if (r == 0 && f->size)
+		made->volume = p->volume;
+	if (r < 0 || !p->header)
+		return r;
+	if (access(p->header, F_OK) == 0)
+		return clear(p->header, f->wipe, e);
+	r = image_create(p->header, HEADER_START, e);
+	if (r == 0)
+		made->header = p->header;
+	return r;
+}
+
+static int header_write(struct luks *l, const struct luks_place *p, const struct luks_format *f, struct err *e)
+{
+	const struct crypt_params_luks2 params = {
+		.sector_size = f->sector_size, .label = f->label, .data_device = p->header ? p->volume : NULL,
+	};
+	const char *spec = f->cipher ? f->cipher : "aes-xts-plain64", *mode = strchr(spec, '-');
+	char cipher[32];
+	int r;
+
+	if (!mode || !mode[1] || (size_t)(mode - spec) >= sizeof(cipher))
+		return err_set(e, EINVAL, "'%s' is no cipher specification such as aes-xts-plain64", spec);
+	(void)snprintf(cipher, sizeof(cipher), "%.*s", (int)(mode - spec), spec);
+	mode++;
+	r = luks_use_minimal_kdf(l, e);
+	if (r < 0)
+		return r;
+	/* 256 bits of key; XTS takes two */
+	r = crypt_format(l->cd, CRYPT_LUKS2, cipher, mode, NULL, NULL, strncmp(mode, "xts", 3) ? 32 : 64, (void *)&params);
+	return r < 0 ? luks_fail(l, r, e, "cannot format") : 0;
+}
+
+static int check(const struct luks_format *f, struct err *e)
+{
+	uint32_t s = f->sector_size;
+
+	if (s && (s < 512 || s > 4096 || s & (s - 1)))
+		return err_set(e, EINVAL, "sector size is 512, 1024, 2048 or 4096 bytes, not %u", s);
+	if (f->label && strlen(f->label) > 47)
+		return err_set(e, EINVAL, "a label has at most 47 bytes");
+	return 0;
+}
+
+static int format(const struct luks_place *p, const struct luks_format *f, const struct luks_key *k, struct luks **ret,
+		  struct err *e)
+{
+	struct luks *l;
+	int r = luks_init(&(struct luks_place){ .volume = p->header ? p->header : p->volume }, &l, e);
+
+	if (r < 0)
+		return r;
+	r = header_write(l, p, f, e);
+	if (r == 0)
+		r = luks_enroll_with(l, NULL, k, NULL, e);
+	if (r == 0 && k->pattern)
+		r = luks_set_pattern(l, k->pattern, e);
+	if (r < 0)
+		luks_free(l);
+	else
+		*ret = l;
+	return r;
+}
+
+int luks_format(const struct luks_place *p, const struct luks_format *f, const struct luks_key *k, struct luks **ret, struct err *e)
+{
+	struct created made = { 0 };
+	int r = check(f, e);
+
+	if (r == 0)
+		r = prepare(p, f, &made, e);
+	if (r == 0)
+		r = format(p, f, k, ret, e);
+	if (r < 0 && made.volume)
+		(void)unlink(made.volume);
+	if (r < 0 && made.header)
+		(void)unlink(made.header);
+	return r;
+}

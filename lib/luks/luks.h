@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * LUKS2 volumes whose keyslots a key of the repository opens: the table of module "luks", which links libcryptsetup.
+ *
+ * The passphrase of a keyslot is the base64 of the unwrapped key, without a newline. The slot's token (luks-token.h)
+ * carries it sealed by the key's backend and bound to this volume's header; whoever can unseal can open.
+ * Every change is ordered so that a volume which could be opened before it can be opened at each moment of it.
+ */
+#ifndef HWKEY_LUKS_H
+#define HWKEY_LUKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct device;
+struct env;
+struct err;
+struct luks;		/* an open volume */
+struct seal_ops;
+struct secret;
+
+struct luks_place {
+	const char *volume;		/* block device or image file */
+	const char *header;		/* NULL: on the volume */
+};
+
+/* Who unseals: looked up by the caller, because the module knows no backend. */
+struct luks_source {
+	/* EINVAL: no such backend; ENODEV: its device is not here. */
+	int (*find)(const struct luks_source *, const char *backend, const struct device **ret_dev, const struct seal_ops **ret,
+		    struct err *e);
+	struct device *devices;
+	const struct env *env;
+};
+
+struct luks_key {			/* of the repository, unwrapped */
+	const char *name;
+	const char *backend;
+	const struct device *device;
+	const struct seal_ops *seal;
+	const struct secret *clear;
+	const char *pattern;		/* 64 hex digits; NULL: none */
+};
+
+/* What opens the volume to change it: PASSPHRASE, else a token, else what env->ask("hwkey.luks-passphrase") gives. */
+struct luks_auth {
+	const struct luks_source *source;
+	const struct secret *passphrase;	/* NULL: not given */
+	bool ask;				/* without trying tokens */
+};
+
+struct luks_format {
+	const char *label;
+	const char *cipher;		/* NULL: aes-xts-plain64 */
+	uint32_t sector_size;		/* 0: what suits the device */
+	uint64_t size;			/* bytes of an image to create; 0: VOLUME is there */
+	bool wipe;			/* whatever is on it */
+};
+
+enum { LUKS_TEXT = 256 };
+
+/* One line of status, test and repair: a keyslot, or a token without one. Strings live during the call only. */
+struct luks_row {
+	int slot, token;		/* -1: none */
+	const char *type;		/* of the token; "passphrase" for a slot without one */
+	const char *name, *backend, *pattern, *created;	/* NULL: none */
+	const char *state;		/* "ok", "pending", "removing", "dead", "invalid", "unbound" */
+	const char *priority, *kdf;	/* NULL without a slot */
+	int result;			/* test: 0 or -errno */
+	const char *what;		/* test, repair: for a person */
+};
+
+struct luks_see {
+	int (*row)(void *ctx, const struct luks_row *, struct err *e);
+	void *ctx;
+};
+
+struct luks_info { char uuid[37], label[49], cipher[64], pattern[65]; };	/* pattern empty: none */
+
+enum luks_activate { LUKS_READONLY = 1 << 0 };
+
+struct luks_remove {			/* one of: */
+	const char *name;		/* all slots and tokens of that key */
+	int slot;			/* -1: not this */
+	bool recovery;			/* all recovery keys ... */
+	int recovery_keep;		/* ... but this slot; -1: none */
+	bool force_last;		/* the last way in, too */
+};
+
+struct luks_module {
+	/* What is on VOLUME, as in "ext4 file system"; empty: nothing known. ENOENT without a message: no such file. */
+	int (*found)(const char *volume, char ret[LUKS_TEXT], struct err *e);
+
+	/* EEXIST unless WIPE when something is there. The volume is open for more on return. */
+	int (*format)(const struct luks_place *, const struct luks_format *, const struct luks_key *, struct luks **ret,
+		      struct err *e);
+	/* LUKS1 and what is no LUKS: EOPNOTSUPP. A damaged header: EBADMSG. */
+	int (*open)(const struct luks_place *, struct luks **ret, struct err *e);
+	void (*free)(struct luks *);	/* accepts NULL */
+	void (*info)(struct luks *, struct luks_info *ret);
+
+	/* A slot for KEY; a slot of the same name, or of REPLACE, is removed when the new one is proven. */
+	int (*enroll)(struct luks *, const struct luks_auth *, const struct luks_key *, const char *replace, struct err *e);
+	/* EBUSY if nothing would open the volume any more. ENOENT: nothing to remove. */
+	int (*unenroll)(struct luks *, const struct luks_source *, const struct luks_remove *, struct err *e);
+	int (*recovery)(struct luks *, const struct luks_auth *, struct secret *ret, int *ret_slot, struct err *e);
+
+	int (*status)(struct luks *, const struct luks_see *, struct err *e);
+	/* Finishes or undoes what was interrupted; a row for each thing done. Nothing to do: no row, nothing written. */
+	int (*repair)(struct luks *, const struct luks_source *, const struct luks_see *, struct err *e);
+	/* Tries each token, and AUTH's passphrase if given. 0 if at least one opens the volume, else EACCES. */
+	int (*test)(struct luks *, const struct luks_auth *, const struct luks_see *, struct err *e);
+	/* NAME NULL: only proves that it opens. KEY NULL: by AUTH. ENODEV: no device mapper here. */
+	int (*activate)(struct luks *, const struct luks_auth *, const struct luks_key *, const char *name, unsigned flags,
+			struct err *e);
+
+	/* zkey's token of the verification pattern, replaced in place. */
+	int (*set_pattern)(struct luks *, const char *pattern, struct err *e);
+};
+
+extern const struct luks_module luks_module;	/* the table, for whoever is linked to it */
+
+#endif

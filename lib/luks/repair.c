@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+/*
+ * After an interrupted change: a token that waits for its slot adopts it or goes; a removal that was begun is finished;
+ * of two slots of one key the newest that opens stays. A slot is destroyed only when another one is proven, and a token
+ * that cannot be judged here (its device is absent, or it is another machine's) is left alone.
+ */
+#include "volume.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/err.h"
+
+struct repair {
+	struct luks *l;
+	const struct luks_source *source;
+	const struct luks_see *see;	/* NULL: silent */
+};
+
+/* The row as it was before the change that WHAT tells. */
+static int tell(const struct repair *c, int slot, int id, const char *what, struct err *e)
+{
+	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+	struct luks_row row;
+
+	if (!c->see)
+		return 0;
+	luks_row_fill(c->l, slot, id, &t, &row);
+	row.what = what;
+	return c->see->row(c->see->ctx, &row, e);
+}
+
+static int first_slot(uint32_t slots)
+{
+	return slots ? __builtin_ctz(slots) : -1;
+}
+
+static int drop(const struct repair *c, int id, const char *what, struct err *e)
+{
+	int r = tell(c, -1, id, what, e);
+
+	return r < 0 ? r : luks_token_drop(c->l, id, e);
+}
+
+static int retire(const struct repair *c, int id, struct luks_token *t, const char *what, struct err *e)
+{
+	int r = tell(c, first_slot(t->slots), id, what, e);
+
+	return r < 0 ? r : luks_token_retire(c->l, id, t, e);
+}
+
+/* Slots made as ours are, that no token names. Others cost too much to try, and cannot be ours. */
+static uint32_t orphans(struct luks *l)
+{
+	uint32_t set = luks_slots(l) & ~luks_owned_slots(l);
+	struct crypt_pbkdf_type kdf;
+
+	for (int i = 0; i < LUKS_SLOTS; i++) {
+		kdf = (struct crypt_pbkdf_type){ 0 };
+		if (set & UINT32_C(1) << i && (crypt_keyslot_get_pbkdf(l->cd, i, &kdf) < 0 || !kdf.type ||
+					       strcmp(kdf.type, CRYPT_KDF_PBKDF2) != 0 || kdf.iterations != 1000))
+			set &= ~(UINT32_C(1) << i);
+	}
+	return set;
+}
+
+/* 1: the sealed passphrase opens one of SLOTS, *ret_slot. 0: it opens none. -errno: cannot be said here. */
+static int opens(const struct repair *c, const struct luks_token *t, uint32_t slots, int *ret_slot, struct err *e)
+{
+	AUTO_SECRET struct secret passphrase = { 0 };
+	int r = luks_unseal(c->l, c->source, t, &passphrase, e);
+
+	for (int i = 0; r == 0 && i < LUKS_SLOTS; i++) {
+		if (!(slots & UINT32_C(1) << i))
+			continue;
+		r = luks_try(c->l, i, &passphrase, e);
+		if (r >= 0) {
+			*ret_slot = i;
+			return 1;
+		}
+		r = r == -EACCES ? 0 : r;
+	}
+	return r;
+}
+
+/* A token of ours without a slot. */
+static int settle_waiting(const struct repair *c, int id, struct luks_token *t, struct err *e)
+{
+	uint32_t free_slots = orphans(c->l);
+	struct err why = { 0 };
+	int slot = -1, r = free_slots ? opens(c, t, free_slots, &slot, &why) : 0;
+
+	if (r < 0 && r != -EBADMSG)
+		return tell(c, -1, id, why.msg, e);
+	if (r <= 0)
+		return drop(c, id, t->pending ? "token of an interrupted enrolment removed" : "token without keyslot removed", e);
+	t->slots = UINT32_C(1) << slot;
+	t->pending = false;
+	r = tell(c, slot, id, "interrupted enrolment completed", e);
+	if (r == 0)
+		r = luks_token_put(c->l, id, t, e);
+	return r < 0 ? r : 0;
+}
+
+/* A token of ours whose removal was begun. */
+static int settle_removing(const struct repair *c, int id, struct luks_token *t, struct err *e)
+{
+	int r;
+
+	if (luks_slots(c->l) & ~t->slots)
+		return retire(c, id, t, "interrupted removal completed", e);
+	r = tell(c, first_slot(t->slots), id, "interrupted removal of the last way in undone", e);
+	if (r < 0)
+		return r;
+	t->pending = false;
+	r = luks_token_put(c->l, id, t, e);
+	return r < 0 ? r : 0;
+}
+
+static int settle_token(const struct repair *c, int id, struct err *e)
+{
+	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+	const char *type, *text = luks_token_text(c->l, id, &type);
+
+	if (text && !strcmp(type, LUKS_RECOVERY_TYPE) && !luks_token_slots(text))
+		return drop(c, id, "token without keyslot removed", e);
+	if (!luks_token_get(c->l, id, &t))
+		return 0;
+	if (!t.slots)
+		return settle_waiting(c, id, &t, e);
+	return t.pending ? settle_removing(c, id, &t, e) : 0;
+}
+
+/* Tokens of the same key as T, T's own included, newest first; their number. */
+static size_t same_name(struct luks *l, const char *name, int ret[LUKS_TOKENS])
+{
+	char created[LUKS_TOKENS][21];
+	size_t n = 0, at;
+
+	for (int id = 0; id < LUKS_TOKENS; id++) {
+		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+
+		if (!luks_token_get(l, id, &t) || strcmp(t.name, name) != 0 || !t.slots)
+			continue;
+		for (at = n++; at > 0 && strcmp(created[at - 1], t.created) < 0; at--) {
+			memcpy(created[at], created[at - 1], sizeof(created[at]));
+			ret[at] = ret[at - 1];
+		}
+		memcpy(created[at], t.created, sizeof(created[at]));
+		ret[at] = id;
+	}
+	return n;
+}
+
+/* The slots of one key: all but the newest that opens go. */
+static int settle_same(const struct repair *c, const char *name, struct err *e)
+{
+	int ids[LUKS_TOKENS], kept = -1, slot, r;
+	size_t n = same_name(c->l, name, ids);
+
+	for (size_t i = 0; n > 1 && i < n; i++) {
+		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+		struct err why = { 0 };
+
+		if (!luks_token_get(c->l, ids[i], &t))
+			continue;
+		r = opens(c, &t, t.slots, &slot, &why);
+		if (r == 1 && kept < 0) {
+			kept = ids[i];
+			continue;
+		}
+		if (kept < 0 || r < 0)
+			continue;
+		if (r == 1)
+			r = retire(c, ids[i], &t, "older keyslot of the same key removed", e);
+		else
+			r = drop(c, ids[i], "token that does not open its keyslot removed", e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int luks_settle(struct luks *l, const struct luks_source *src, const struct luks_see *see, struct err *e)
+{
+	const struct repair c = { .l = l, .source = src, .see = see };
+	int r = 0;
+
+	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++)
+		r = settle_token(&c, id, e);
+	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++) {
+		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+
+		if (luks_token_get(l, id, &t) && t.slots)
+			r = settle_same(&c, t.name, e);
+	}
+	return r;
+}
+
+int luks_repair(struct luks *l, const struct luks_source *src, const struct luks_see *see, struct err *e)
+{
+	const struct repair c = { .l = l, .source = src, .see = see };
+	int slot, r = luks_check_writable(l, e);
+
+	if (r == 0)
+		r = luks_settle(l, src, see, e);
+	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++) {
+		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+		struct err why = { 0 };
+
+		if (luks_token_get(l, id, &t) && t.slots && opens(&c, &t, t.slots, &slot, &why) == 0)
+			r = drop(&c, id, "token that does not open its keyslot removed", e);
+	}
+	return r;
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+/* Ways in: which one opens the volume, with what result, and using it. */
+#include "volume.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/crypto.h"
+#include "lib/env.h"
+#include "lib/err.h"
+
+#define ASK_NAME "hwkey.luks-passphrase"
+
+void luks_opener_done(struct luks_opener *o)
+{
+	secret_done(&o->volume_key);
+}
+
+/* -EACCES without a message: PASSPHRASE does not open SLOT. */
+static int take_volume_key(struct luks *l, int slot, const struct secret *passphrase, struct luks_opener *ret, struct err *e)
+{
+	AUTO_SECRET struct secret key = { 0 };
+	int size = crypt_get_volume_key_size(l->cd), r;
+
+	if (size <= 0)
+		return luks_fail(l, -EBADMSG, e, "the header has no volume key");
+	r = secret_alloc(&key, (size_t)size, e);
+	if (r < 0)
+		return r;
+	key.len = (size_t)size;
+	r = crypt_volume_key_get(l->cd, slot, (char *)key.data, &key.len, (const char *)passphrase->data, passphrase->len);
+	if (r == -EPERM || r == -ENOENT) {
+		l->log[0] = '\0';
+		return -EACCES;
+	}
+	if (r < 0)
+		return luks_fail(l, r, e, "cannot get the volume key");
+	*ret = (struct luks_opener){ .volume_key = key };
+	key = (struct secret){ 0 };
+	return 0;
+}
+
+static int first_slot(uint32_t slots)
+{
+	return slots ? __builtin_ctz(slots) : CRYPT_ANY_SLOT;
+}
+
+/* 0, or -errno with the reason in E. */
+static int open_by_own_token(struct luks *l, const struct luks_source *src, const struct luks_token *t, struct luks_opener *ret,
+			     struct err *e)
+{
+	AUTO_SECRET struct secret passphrase = { 0 };
+	int r = luks_unseal(l, src, t, &passphrase, e);
+
+	if (r == 0)
+		r = take_volume_key(l, first_slot(t->slots), &passphrase, ret, e);
+	return r == -EACCES && !e->msg[0] ? err_set(e, EACCES, "the sealed passphrase does not open the keyslot") : r;
+}
+
+/* By the plug-in of the token's type, through libcryptsetup. */
+static int open_by_plugin(struct luks *l, int id, struct err *e)
+{
+	int r = crypt_activate_by_token_pin(l->cd, NULL, NULL, id, NULL, 0, NULL, 0);
+
+	return r < 0 ? luks_fail(l, r, e, "token does not open") : 0;
+}
+
+/* -EACCES: no token opens; E says why the last one of ours did not. */
+static int open_by_tokens(struct luks *l, const struct luks_source *src, struct luks_opener *ret, struct err *e)
+{
+	struct err why = { 0 }, quiet = { 0 };
+	crypt_token_info info;
+
+	for (int id = 0; id < LUKS_TOKENS; id++) {
+		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+
+		why = luks_token_get(l, id, &t) ? (struct err){ 0 } : why;
+		if (t.slots && open_by_own_token(l, src, &t, ret, &why) == 0)
+			return 0;
+	}
+	for (int id = 0; id < LUKS_TOKENS; id++) {
+		info = crypt_token_status(l->cd, id, NULL);
+		if ((info == CRYPT_TOKEN_INTERNAL || info == CRYPT_TOKEN_EXTERNAL) && open_by_plugin(l, id, &quiet) == 0) {
+			*ret = (struct luks_opener){ .token = id };
+			return 0;
+		}
+	}
+	if (why.code)
+		return err_set(e, EACCES, "'%s': %s", l->volume, why.msg);
+	return err_set(e, EACCES, "no token opens '%s'", l->volume);
+}
+
+static int open_by_passphrase(struct luks *l, const struct secret *passphrase, struct luks_opener *ret, struct err *e)
+{
+	int r = take_volume_key(l, CRYPT_ANY_SLOT, passphrase, ret, e);
+
+	return r == -EACCES ? err_set(e, EACCES, "the passphrase does not open '%s'", l->volume) : r;
+}
+
+int luks_authorize(struct luks *l, const struct luks_auth *a, struct luks_opener *ret, struct err *e)
+{
+	const struct env *env = a->source->env;
+	AUTO_SECRET struct secret passphrase = { 0 };
+	struct err no_token = { 0 };
+	char prompt[256];
+	int r;
+
+	if (a->passphrase)
+		return open_by_passphrase(l, a->passphrase, ret, e);
+	if (!a->ask && open_by_tokens(l, a->source, ret, &no_token) == 0)
+		return 0;
+	(void)snprintf(prompt, sizeof(prompt), "Passphrase of volume '%s':", l->volume);
+	r = env->ask ? env->ask(env, ASK_NAME, prompt, &passphrase, e) : err_set(e, ENOKEY, "nobody can be asked");
+	if (r == -ENOKEY && no_token.code) {
+		*e = no_token;
+		return -e->code;
+	}
+	return r < 0 ? r : open_by_passphrase(l, &passphrase, ret, e);
+}
+
+/* --- test ------------------------------------------------------------------------------------------------------ */
+
+static int test_slot(struct luks *l, const struct luks_auth *a, int slot, int token, const struct luks_token *t, struct err *why)
+{
+	AUTO_OPENER struct luks_opener o = { 0 };
+	int r;
+
+	if (token >= 0 && t->name[0])
+		return open_by_own_token(l, a->source, t, &o, why);
+	if (token >= 0) {
+		crypt_token_info info = crypt_token_status(l->cd, token, NULL);
+
+		if (info == CRYPT_TOKEN_INTERNAL || info == CRYPT_TOKEN_EXTERNAL)
+			return open_by_plugin(l, token, why);
+	}
+	if (!a->passphrase)
+		return err_set(why, ENOKEY, "not tried: needs a passphrase");
+	r = luks_try(l, slot, a->passphrase, why);
+	return r == -EACCES ? err_set(why, EACCES, "the passphrase does not open it") : r;
+}
+
+struct test {
+	struct luks *l;
+	const struct luks_auth *auth;
+	const struct luks_see *see;
+	bool opens;
+};
+
+static int test_row(void *ctx, const struct luks_row *known, struct err *e)
+{
+	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+	struct luks_row row = *known;
+	struct test *c = ctx;
+	struct err why = { 0 };
+
+	if (row.slot < 0)
+		return 0;
+	if (row.token >= 0)
+		(void)luks_token_get(c->l, row.token, &t);
+	t.slots = UINT32_C(1) << row.slot;
+	row.result = test_slot(c->l, c->auth, row.slot, row.token, &t, &why);
+	row.what = row.result < 0 ? why.msg : "opens";
+	c->opens |= row.result >= 0;
+	return c->see->row(c->see->ctx, &row, e);
+}
+
+int luks_test(struct luks *l, const struct luks_auth *a, const struct luks_see *see, struct err *e)
+{
+	struct test c = { .l = l, .auth = a, .see = see };
+	int r = luks_status(l, &(struct luks_see){ test_row, &c }, e);
+
+	if (r < 0 || c.opens)
+		return r;
+	return err_set(e, EACCES, "nothing that was tried opens '%s'", l->volume);
+}
+
+/* --- activate -------------------------------------------------------------------------------------------------- */
+
+/* Not by /dev/mapper/control: libdevmapper makes that node even where the kernel has no device mapper. */
+static int check_device_mapper(struct err *e)
+{
+	FILE *f = fopen("/proc/misc", "re");
+	char name[64];
+	bool found = false;
+
+	while (f && !found && fscanf(f, "%*u %63s", name) == 1)
+		found = !strcmp(name, "device-mapper");
+	if (f)
+		(void)fclose(f);
+	return found ? 0 : err_set(e, ENODEV, "this kernel has no device mapper: try 'modprobe dm_mod dm_crypt'");
+}
+
+static int activate_by(struct luks *l, const struct luks_opener *o, const char *name, uint32_t flags, struct err *e)
+{
+	int r;
+
+	if (o->volume_key.len)
+		r = crypt_activate_by_volume_key(l->cd, name, (const char *)o->volume_key.data, o->volume_key.len, flags);
+	else
+		r = crypt_activate_by_token_pin(l->cd, name, NULL, o->token, NULL, 0, NULL, flags);
+	return r < 0 ? luks_fail(l, r, e, "cannot activate") : 0;
+}
+
+int luks_activate(struct luks *l, const struct luks_auth *a, const struct luks_key *k, const char *name, unsigned flags,
+		  struct err *e)
+{
+	AUTO_OPENER struct luks_opener o = { 0 };
+	AUTO_SECRET struct secret passphrase = { 0 };
+	int r = name ? check_device_mapper(e) : 0;
+
+	if (r == 0 && k)
+		r = base64_encode_secret(k->clear, &passphrase, e);
+	if (r == 0 && k) {
+		r = open_by_passphrase(l, &passphrase, &o, e);
+		if (r == -EACCES)
+			r = err_set(e, EACCES, "key '%s' does not open '%s'", k->name, l->volume);
+	} else if (r == 0) {
+		r = luks_authorize(l, a, &o, e);
+	}
+	if (r < 0 || !name)
+		return r;
+	return activate_by(l, &o, name, flags & LUKS_READONLY ? CRYPT_ACTIVATE_READONLY : 0, e);
+}

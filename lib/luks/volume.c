@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+#include "volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/backend.h"
+#include "lib/err.h"
+
+static void keep_first_error(int level, const char *msg, void *ctx)
+{
+	struct luks *l = ctx;
+
+	if (level == CRYPT_LOG_ERROR && !l->log[0]) {
+		(void)snprintf(l->log, sizeof(l->log), "%s", msg);
+		l->log[strcspn(l->log, "\n")] = '\0';
+		if (l->log[0] && l->log[strlen(l->log) - 1] == '.')
+			l->log[strlen(l->log) - 1] = '\0';
+	}
+}
+
+int luks_fail(struct luks *l, int r, struct err *e, const char *what)
+{
+	/* libcryptsetup's EINVAL is no wrong use of ours, and its EPERM is a wrong passphrase. */
+	int code = r == -EINVAL ? EPROTO : r == -EPERM ? EACCES : r < 0 ? -r : EPROTO;
+
+	if (l->log[0])
+		r = err_set(e, code, "'%s': %s: %s", l->volume, what, l->log);
+	else
+		r = err_set(e, code, "'%s': %s: %s", l->volume, what, strerror(code));
+	l->log[0] = '\0';
+	return r;
+}
+
+int luks_init(const struct luks_place *p, struct luks **ret, struct err *e)
+{
+	struct luks *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (l)
+		l->volume = strdup(p->volume);
+	if (!l || !l->volume) {
+		free(l);
+		return err_nomem(e);
+	}
+	if (p->header)
+		r = crypt_init_data_device(&l->cd, p->header, p->volume);
+	else
+		r = crypt_init(&l->cd, p->volume);
+	if (r < 0) {
+		errno = r == -ENOTBLK ? EOPNOTSUPP : -r;
+		r = err_sys(e, "cannot use volume '%s'", p->volume);
+		luks_free(l);
+		return r;
+	}
+	crypt_set_log_callback(l->cd, keep_first_error, l);
+	*ret = l;
+	return 0;
+}
+
+void luks_free(struct luks *l)
+{
+	if (!l)
+		return;
+	crypt_free(l->cd);
+	free(l->volume);
+	free(l);
+}
+
+/* 1 or 2; 0: no LUKS magic, neither in the first header nor where the second may be. */
+static int luks_version(const char *path)
+{
+	static const unsigned char first[] = "LUKS\xba\xbe", second[] = "SKUL\xba\xbe";
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	unsigned char b[8];
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, b, sizeof(b), 0) == sizeof(b) && !memcmp(b, first, 6))
+		return (int)be_get(b + 6, 2);
+	for (off_t at = 0x4000; at <= 0x400000; at *= 2)	/* 16 KiB to 4 MiB: the sizes of a LUKS2 header */
+		if (pread(fd, b, sizeof(b), at) == sizeof(b) && !memcmp(b, second, 6))
+			return 2;
+	return 0;
+}
+
+static int check_readable(const char *path, struct err *e)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(e, "cannot open volume '%s'", path) : 0;
+}
+
+int luks_open(const struct luks_place *p, struct luks **ret, struct err *e)
+{
+	const char *header = p->header ? p->header : p->volume;
+	struct luks *l;
+	int r = check_readable(header, e), version;
+
+	if (r == 0 && p->header)
+		r = check_readable(p->volume, e);
+	if (r < 0)
+		return r;
+	version = luks_version(header);
+	if (version == 1)
+		return err_set(e, EOPNOTSUPP, "'%s' is LUKS1, which has no room for tokens: convert it by 'cryptsetup convert'",
+			       header);
+	if (version == 0)
+		return err_set(e, EOPNOTSUPP, "'%s' is no LUKS2 volume", header);
+	r = luks_init(p, &l, e);
+	if (r < 0)
+		return r;
+	r = crypt_load(l->cd, CRYPT_LUKS2, NULL);
+	if (r < 0) {
+		(void)luks_fail(l, r == -EINVAL ? -EBADMSG : r, e, "cannot read the LUKS2 header");
+		luks_free(l);
+		return -e->code;
+	}
+	*ret = l;
+	return 0;
+}
+
+static void copy_text(char *ret, size_t size, const char *s)
+{
+	(void)snprintf(ret, size, "%s", s ? s : "");
+}
+
+void luks_info(struct luks *l, struct luks_info *ret)
+{
+	*ret = (struct luks_info){ 0 };
+	copy_text(ret->uuid, sizeof(ret->uuid), crypt_get_uuid(l->cd));
+	copy_text(ret->label, sizeof(ret->label), crypt_get_label(l->cd));
+	(void)snprintf(ret->cipher, sizeof(ret->cipher), "%s-%s", crypt_get_cipher(l->cd), crypt_get_cipher_mode(l->cd));
+	(void)luks_get_pattern(l, ret->pattern);
+}
+
+int luks_check_writable(struct luks *l, struct err *e)
+{
+	uint32_t flags = 0;
+	int r = crypt_persistent_flags_get(l->cd, CRYPT_FLAGS_REQUIREMENTS, &flags);
+
+	if (r < 0)
+		return luks_fail(l, r, e, "cannot read the header's requirements");
+	if (flags)
+		return err_set(e, EBUSY, "'%s' is being re-encrypted: finish that first", l->volume);
+	return 0;
+}
+
+int luks_use_minimal_kdf(struct luks *l, struct err *e)
+{
+	static const struct crypt_pbkdf_type minimal = {
+		.type = CRYPT_KDF_PBKDF2, .hash = "sha512", .iterations = 1000, .flags = CRYPT_PBKDF_NO_BENCHMARK,
+	};
+	int r = crypt_set_pbkdf_type(l->cd, &minimal);
+
+	return r < 0 ? luks_fail(l, r, e, "cannot use PBKDF2") : 0;
+}
+
+uint32_t luks_slots(struct luks *l)
+{
+	uint32_t set = 0;
+
+	for (int i = 0; i < LUKS_SLOTS; i++) {
+		crypt_keyslot_info s = crypt_keyslot_status(l->cd, i);
+
+		if (s == CRYPT_SLOT_ACTIVE || s == CRYPT_SLOT_ACTIVE_LAST)
+			set |= UINT32_C(1) << i;
+	}
+	return set;
+}
+
+const char *luks_token_text(struct luks *l, int id, const char **ret_type)
+{
+	crypt_token_info s = crypt_token_status(l->cd, id, ret_type);
+	const char *text;
+
+	if (s == CRYPT_TOKEN_INVALID || s == CRYPT_TOKEN_INACTIVE || crypt_token_json_get(l->cd, id, &text) < 0)
+		return NULL;
+	return text;
+}
+
+int luks_token_get(struct luks *l, int id, struct luks_token *ret)
+{
+	struct err quiet = { 0 };
+	const char *type, *text = luks_token_text(l, id, &type);
+
+	return text && !strcmp(type, LUKS_TOKEN_TYPE) && luks_token_parse(text, ret, &quiet) == 0;
+}
+
+int luks_token_put(struct luks *l, int id, const struct luks_token *t, struct err *e)
+{
+	AUTO_BLOB struct blob text = { 0 };
+	int r = luks_token_format(t, &text, e);
+
+	if (r < 0)
+		return r;
+	r = crypt_token_json_set(l->cd, id, (const char *)text.data);
+	return r < 0 ? luks_fail(l, r, e, "cannot write the token") : r;
+}
+
+int luks_token_drop(struct luks *l, int id, struct err *e)
+{
+	int r = crypt_token_json_set(l->cd, id, NULL);
+
+	return r < 0 ? luks_fail(l, r, e, "cannot remove the token") : 0;
+}
+
+uint32_t luks_owned_slots(struct luks *l)
+{
+	const char *type, *text;
+	uint32_t set = 0;
+
+	for (int i = 0; i < LUKS_TOKENS; i++) {
+		text = luks_token_text(l, i, &type);
+		if (text)
+			set |= luks_token_slots(text);
+	}
+	return set;
+}
+
+int luks_slot_destroy(struct luks *l, int slot, struct err *e)
+{
+	int r = crypt_keyslot_destroy(l->cd, slot);
+
+	return r < 0 ? luks_fail(l, r, e, "cannot remove the keyslot") : 0;
+}
+
+int luks_try(struct luks *l, int slot, const struct secret *passphrase, struct err *e)
+{
+	int r = crypt_activate_by_passphrase(l->cd, NULL, slot, (const char *)passphrase->data, passphrase->len, 0);
+
+	if (r == -EPERM || r == -ENOENT) {	/* ENOENT: no such slot */
+		l->log[0] = '\0';
+		return -EACCES;
+	}
+	return r < 0 ? luks_fail(l, r, e, "cannot try the passphrase") : r;
+}
+
+int luks_volume_binding(struct luks *l, struct blob *ret, struct err *e)
+{
+	const char *text;
+	int r = crypt_dump_json(l->cd, &text, 0);
+
+	if (r < 0)
+		return luks_fail(l, r, e, "cannot read the header");
+	r = luks_binding(text, crypt_get_uuid(l->cd), ret, e);
+	return r < 0 ? err_prefix(e, "'%s'", l->volume) : 0;
+}
+
+int luks_seal(struct luks *l, const struct luks_key *k, const struct secret *passphrase, struct luks_token *ret, struct err *e)
+{
+	AUTO_BLOB struct blob binding = { 0 };
+	struct luks_token t = { 0 };
+	int r = luks_volume_binding(l, &binding, e);
+
+	if (r == 0)
+		r = k->seal->seal(k->device, passphrase, &binding, &t.blob, e);
+	if (r < 0)
+		return r;
+	if (t.blob.len > LUKS_BLOB_MAX) {
+		luks_token_done(&t);
+		return err_set(e, EFBIG, "key '%s' is too long for a token", k->name);
+	}
+	copy_text(t.name, sizeof(t.name), k->name);
+	copy_text(t.backend, sizeof(t.backend), k->backend);
+	copy_text(t.vol, sizeof(t.vol), crypt_get_uuid(l->cd));
+	copy_text(t.pattern, sizeof(t.pattern), k->pattern);
+	*ret = t;
+	return 0;
+}
+
+int luks_unseal_by(struct luks *l, const struct device *dev, const struct seal_ops *seal, const struct luks_token *t,
+		   struct secret *ret, struct err *e)
+{
+	AUTO_BLOB struct blob binding = { 0 };
+	int r;
+
+	if (strcmp(t->vol, crypt_get_uuid(l->cd)) != 0)
+		return err_set(e, EBADMSG, "the token of key '%s' was made for another volume", t->name);
+	r = luks_volume_binding(l, &binding, e);
+	if (r == 0)
+		r = seal->unseal(dev, &t->blob, &binding, ret, e);
+	return r < 0 ? err_prefix(e, "token of key '%s'", t->name) : 0;
+}
+
+int luks_unseal(struct luks *l, const struct luks_source *src, const struct luks_token *t, struct secret *ret, struct err *e)
+{
+	const struct seal_ops *seal;
+	const struct device *dev;
+	int r = src->find(src, t->backend, &dev, &seal, e);
+
+	return r < 0 ? r : luks_unseal_by(l, dev, seal, t, ret, e);
+}
