@@ -24,7 +24,7 @@ static bool is_block_device(const char *path)
 	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
-/* Empty: PATH stands for itself, being a file's, or a UUID= already, or unreadable here. */
+/* Empty: PATH stands for itself, being a file's, or LABEL= and the like, or unreadable here. */
 static void find_uuid(struct hwkey *hw, const char *path, char ret[37])
 {
 	AUTO_VOLUME struct volume v = { 0 };
@@ -33,6 +33,8 @@ static void find_uuid(struct hwkey *hw, const char *path, char ret[37])
 	int r;
 
 	ret[0] = '\0';
+	if (*path != '/')
+		return;
 	r = volume_prepare(hw, NULL, false, &v, &e);
 	if (r == 0)
 		r = volume_open(&v, path, NULL, &e);
@@ -40,7 +42,7 @@ static void find_uuid(struct hwkey *hw, const char *path, char ret[37])
 		v.ops->info(v.luks, &info);
 		if (is_block_device(path))
 			(void)snprintf(ret, 37, "%s", info.uuid);
-	} else if (strncmp(path, "UUID=", 5) != 0) {
+	} else {
 		note(&hw->env, "%s: its path is used", e.msg);
 	}
 }

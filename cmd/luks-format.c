@@ -14,7 +14,8 @@ struct format {
 CMD_OPTS(struct format);
 
 static const struct opt opts[] = {
-	OPT_STR(struct format, size, "size", 's', "SIZE", "Create VOLUME as an image file of SIZE bytes (suffixes K, M, G, T)"),
+	OPT_STR(struct format, size, "size", 's', "SIZE",
+		"Create VOLUME as an image file of SIZE bytes (suffixes K, M, G, T)"),
 	OPT_STR(struct format, label, "label", 'L', "TEXT", "Label of the volume"),
 	OPT_STR(struct format, cipher, "cipher", 'c', "CIPHER", "Encrypt by CIPHER (default: aes-xts-plain64)"),
 	OPT_U32(struct format, sector_size, "sector-size", 'S', "BYTES", "Encrypt sectors of 512 to 4096 bytes"),
@@ -38,7 +39,8 @@ static int parse_size(const char *text, uint64_t *ret, struct err *e)
 	n = strtoull(text, &end, 10);
 	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
 	shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-	if (errno || !isdigit((unsigned char)*text) || !n || (*end && (!unit || end[1])) || n > (unsigned long long)INT64_MAX >> shift)
+	if (errno || !isdigit((unsigned char)*text) || !n || (*end && (!unit || end[1])) ||
+	    n > (unsigned long long)INT64_MAX >> shift)
 		return err_set(e, EINVAL, "'%s' is no size such as 64M", text);
 	*ret = (uint64_t)n << shift;
 	return 0;
@@ -57,7 +59,8 @@ static int ask_to_erase(struct hwkey *hw, const struct volume *v, const struct f
 		(void)snprintf(question, sizeof(question), "Erase all data (%s) on '%.100s'?", what, places[i]);
 		r = confirm(hw, question, e);
 		if (r == -EACCES)
-			r = err_set(e, EACCES, "'%s' holds data (%s), and erasing it was not confirmed; --batch does not ask",
+			r = err_set(e, EACCES,
+				    "'%s' holds data (%s), and erasing it was not confirmed; --batch does not ask",
 				    places[i], what);
 	}
 	return r;

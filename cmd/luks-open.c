@@ -12,7 +12,8 @@ CMD_OPTS(struct open);
 
 static const struct opt opts[] = {
 	OPT_FLAG(struct open, test, "test", 't', "Only try every keyslot and say what opens it"),
-	OPT_STR(struct open, key, "key", 'k', "NAME", "Open by key NAME of the repository, not by tokens", .complete = COMPLETE_KEY),
+	OPT_STR(struct open, key, "key", 'k', "NAME", "Open by key NAME of the repository, not by tokens",
+		.complete = COMPLETE_KEY),
 	OPT_FLAG(struct open, readonly, "readonly", 'r', "Map the volume read-only"),
 	KEY_FILE_OPT(struct open),
 	ASK_OPT(struct open),

@@ -44,8 +44,8 @@ static int show(void *ctx, const struct luks_row *row, struct err *e)
 	const struct shown *s = ctx;
 	char slot[12], token[12];
 
-	return out_row(s->out, (const char *const[]){ number(row->slot, slot), number(row->token, token), row->type, row->name,
-		row->backend, row->state, row->priority, row->kdf, row->created, row->pattern, s->info.uuid,
+	return out_row(s->out, (const char *const[]){ number(row->slot, slot), number(row->token, token), row->type,
+		row->name, row->backend, row->state, row->priority, row->kdf, row->created, row->pattern, s->info.uuid,
 		s->info.label[0] ? s->info.label : NULL, s->info.cipher }, e);
 }
 
@@ -54,7 +54,8 @@ static int show_repair(void *ctx, const struct luks_row *row, struct err *e)
 	const struct shown *s = ctx;
 	char slot[12], token[12];
 
-	return out_row(s->out, (const char *const[]){ number(row->slot, slot), number(row->token, token), row->name, row->what }, e);
+	return out_row(s->out, (const char *const[]){ number(row->slot, slot), number(row->token, token), row->name,
+						      row->what }, e);
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)

@@ -21,7 +21,8 @@ static int what_to_remove(const struct unenroll *o, const struct args *args, str
 {
 	char *end;
 
-	*ret = (struct luks_remove){ .slot = -1, .recovery_keep = -1, .recovery = o->recovery, .force_last = o->force_last };
+	*ret = (struct luks_remove){ .slot = -1, .recovery_keep = -1, .recovery = o->recovery,
+				      .force_last = o->force_last };
 	if ((args->argc > 1) + !!o->slot + o->recovery != 1)
 		return err_set(e, EINVAL, "give one of: the name of a key, --slot, --recovery");
 	if (args->argc > 1)

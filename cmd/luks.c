@@ -8,8 +8,8 @@
 
 enum { PASSPHRASE_MAX = 8192 };		/* bytes; cryptsetup takes 512 typed, 8 MiB from a file */
 
-static int find(const struct luks_source *src, const char *backend, const struct device **ret_dev, const struct seal_ops **ret,
-		struct err *e)
+static int find(const struct luks_source *src, const char *backend, const struct device **ret_dev,
+		const struct seal_ops **ret, struct err *e)
 {
 	const struct backend_ops *ops;
 	struct device *dev;

@@ -32,7 +32,8 @@ struct volume_key {
 #define AUTO_VOLUME_KEY AUTO(volume_key_done)
 
 /* The device and body of the backend that opens ENTRY's token. */
-int volume_key_backend(struct hwkey *, const struct entry *, struct device **ret_dev, const struct backend_ops **ret, struct err *e);
+int volume_key_backend(struct hwkey *, const struct entry *, struct device **ret_dev, const struct backend_ops **ret,
+		       struct err *e);
 int volume_key_load(struct hwkey *, const char *name, struct volume_key *ret, struct err *e);
 void volume_key_done(struct volume_key *);
 

@@ -64,7 +64,8 @@ static int check(struct volume *v, const char *path, const char *name, const cha
 
 	v->ops->info(v->luks, &info);
 	if (info.pattern[0] && strcmp(info.pattern, pattern) != 0)
-		return err_set(e, EBADMSG, "'%s' has the verification pattern of another key than '%s'; --force replaces it", path,
+		return err_set(e, EBADMSG,
+			       "'%s' has the verification pattern of another key than '%s'; --force replaces it", path,
 			       name);
 	return 0;
 }

@@ -75,7 +75,8 @@ static int slot_add(struct luks *l, const struct luks_opener *o, const struct se
 	if (r == 0) {
 		r = crypt_keyslot_context_init_by_passphrase(l->cd, (const char *)passphrase->data, passphrase->len, &with);
 		if (r == 0)
-			r = by ? crypt_keyslot_add_by_keyslot_context(l->cd, CRYPT_ANY_SLOT, by, CRYPT_ANY_SLOT, with, 0) : -ENOMEM;
+			r = by ? crypt_keyslot_add_by_keyslot_context(l->cd, CRYPT_ANY_SLOT, by, CRYPT_ANY_SLOT, with, 0)
+			       : -ENOMEM;
 		/* All else was checked: what is left of EINVAL is that the key material has no room. */
 		if (r < 0)
 			r = luks_fail(l, r == -EINVAL ? -ENOSPC : r, e, "cannot add a keyslot");
@@ -97,7 +98,9 @@ static int prove(struct luks *l, const struct luks_key *k, int id, int slot, str
 	r = luks_unseal_by(l, k->device, k->seal, &t, &passphrase, e);
 	if (r == 0)
 		r = luks_try(l, slot, &passphrase, e);
-	return r == -EACCES && !e->msg[0] ? err_set(e, EIO, "'%s': the new keyslot does not open", l->volume) : r < 0 ? r : 0;
+	if (r == -EACCES && !e->msg[0])
+		return err_set(e, EIO, "'%s': the new keyslot does not open", l->volume);
+	return r < 0 ? r : 0;
 }
 
 /* Adds token and slot, proven; their numbers. On error neither is there. */
@@ -160,7 +163,8 @@ static int retire_old(struct luks *l, const struct luks_key *k, uint32_t ids, st
 
 		if (!(ids & UINT32_C(1) << id) || !luks_token_get(l, id, &t))
 			continue;
-		if (k->pattern && luks_get_pattern(l, pattern) && !strcmp(pattern, t.pattern) && strcmp(pattern, k->pattern) != 0)
+		if (k->pattern && luks_get_pattern(l, pattern) && !strcmp(pattern, t.pattern) &&
+		    strcmp(pattern, k->pattern) != 0)
 			r = luks_set_pattern(l, k->pattern, e);
 		if (r == 0)
 			r = luks_token_retire(l, id, &t, e);
@@ -168,7 +172,8 @@ static int retire_old(struct luks *l, const struct luks_key *k, uint32_t ids, st
 	return r < 0 ? err_prefix(e, "key '%s' is enrolled, but the old keyslot is still there", k->name) : 0;
 }
 
-int luks_enroll_with(struct luks *l, const struct luks_opener *o, const struct luks_key *k, const char *replace, struct err *e)
+int luks_enroll_with(struct luks *l, const struct luks_opener *o, const struct luks_key *k, const char *replace,
+		     struct err *e)
 {
 	AUTO_SECRET struct secret passphrase = { 0 };
 	AUTO_LUKS_TOKEN struct luks_token t = { 0 };

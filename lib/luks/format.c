@@ -111,7 +111,8 @@ static int image_create(const char *path, uint64_t size, struct err *e)
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600), r = 0;
 
 	if (fd < 0)
-		return errno == EEXIST ? err_set(e, EEXIST, "'%s' is there already", path) : err_sys(e, "cannot create '%s'", path);
+		return errno == EEXIST ? err_set(e, EEXIST, "'%s' is there already", path)
+				       : err_sys(e, "cannot create '%s'", path);
 	if (size > INT64_MAX || ftruncate(fd, (off_t)size) < 0 || fsync(fd) < 0)
 		r = err_sys(e, "cannot create '%s' with %llu bytes", path, (unsigned long long)size);
 	if (close(fd) < 0 && r == 0)
@@ -205,7 +206,8 @@ static int format(const struct luks_place *p, const struct luks_format *f, const
 	return r;
 }
 
-int luks_format(const struct luks_place *p, const struct luks_format *f, const struct luks_key *k, struct luks **ret, struct err *e)
+int luks_format(const struct luks_place *p, const struct luks_format *f, const struct luks_key *k, struct luks **ret,
+		struct err *e)
 {
 	struct created made = { 0 };
 	int r = check(f, e);

@@ -74,9 +74,12 @@ static bool is_time(const char *s)
 /* "0" to "31"; -1: anything else. */
 static int slot_number(const char *s)
 {
+	long n;
+
 	if (!is_of(s, "0123456789", 2) || (s[0] == '0' && s[1]))
 		return -1;
-	return atoi(s) < LUKS_SLOTS ? atoi(s) : -1;
+	n = strtol(s, NULL, 10);
+	return n < LUKS_SLOTS ? (int)n : -1;
 }
 
 static int parse_slots(json_object *j, uint32_t *ret)
@@ -280,7 +283,7 @@ static const char *first_segment(json_object *segments)
 		const char *type = json_object_is_type(s, json_type_object) ? member(s, "type") : NULL;
 
 		if (type && !strcmp(type, "crypt") && !json_object_object_get_ex(s, "flags", NULL) &&
-		    is_of(id, "0123456789", 9) && (!first || atoi(id) < atoi(first)))
+		    is_of(id, "0123456789", 9) && (!first || strtol(id, NULL, 10) < strtol(first, NULL, 10)))
 			first = id;
 	}
 	return first;
@@ -310,7 +313,8 @@ static json_object *digest_of(json_object *digests, const char *segment)
 	return NULL;
 }
 
-static int binding_format(const char *uuid, const struct blob *salt, const struct blob *digest, struct blob *ret, struct err *e)
+static int binding_format(const char *uuid, const struct blob *salt, const struct blob *digest, struct blob *ret,
+			  struct err *e)
 {
 	enum { TAG = sizeof(BINDING_TAG) - 1 };
 	unsigned char *p;

@@ -64,7 +64,8 @@ static int answer_code(int r, const struct pin *pin)
 	}
 }
 
-static int unseal(struct crypt_device *cd, const struct device *dev, const struct luks_token *t, struct secret *ret, struct err *e)
+static int unseal(struct crypt_device *cd, const struct device *dev, const struct luks_token *t, struct secret *ret,
+		  struct err *e)
 {
 	AUTO_BLOB struct blob binding = { 0 };
 	const struct backend_ops *ops;
@@ -81,7 +82,8 @@ static int unseal(struct crypt_device *cd, const struct device *dev, const struc
 	return r < 0 ? r : ops->seal->unseal(dev, &t->blob, &binding, ret, e);
 }
 
-static int find_and_unseal(struct crypt_device *cd, const struct luks_token *t, struct pin *pin, struct secret *ret, struct err *e)
+static int find_and_unseal(struct crypt_device *cd, const struct luks_token *t, struct pin *pin, struct secret *ret,
+			   struct err *e)
 {
 	const char *dir = secure_getenv("HWKEY_PKS_DIR");
 	const struct env env = { .pks_dir = dir ? dir : "/var/lib/hwkey/pks", .ask = answer, .ctx = pin };
@@ -187,8 +189,9 @@ void cryptsetup_token_dump(struct crypt_device *cd, const char *json)
 		crypt_logf(cd, CRYPT_LOG_NORMAL, "\t%s\n", e.msg);
 		return;
 	}
-	crypt_logf(cd, CRYPT_LOG_NORMAL, "\tkey name:   %s\n\tbackend:    %s\n\tpattern:    %s\n\tstate:      %s\n\tcreated:    %s\n",
-		   t.name, t.backend, t.pattern[0] ? t.pattern : "-", t.pending ? "pending" : "ok", t.created);
+	crypt_logf(cd, CRYPT_LOG_NORMAL,
+		   "\tkey name:   %s\n\tbackend:    %s\n\tpattern:    %s\n\tstate:      %s\n\tcreated:    %s\n", t.name,
+		   t.backend, t.pattern[0] ? t.pattern : "-", t.pending ? "pending" : "ok", t.created);
 }
 
 const char *cryptsetup_token_version(void)

@@ -94,7 +94,8 @@ static int settle_waiting(const struct repair *c, int id, struct luks_token *t, 
 	if (r < 0 && r != -EBADMSG)
 		return tell(c, -1, id, why.msg, e);
 	if (r <= 0)
-		return drop(c, id, t->pending ? "token of an interrupted enrolment removed" : "token without keyslot removed", e);
+		return drop(c, id,
+			    t->pending ? "token of an interrupted enrolment removed" : "token without keyslot removed", e);
 	t->slots = UINT32_C(1) << slot;
 	t->pending = false;
 	r = tell(c, slot, id, "interrupted enrolment completed", e);

@@ -118,7 +118,8 @@ static uint32_t own_tokens_with(struct luks *l, uint32_t slots)
 
 	for (int id = 0; id < LUKS_TOKENS; id++) {
 		text = luks_token_text(l, id, &type);
-		if (text && (!strcmp(type, LUKS_TOKEN_TYPE) || !strcmp(type, LUKS_RECOVERY_TYPE)) && luks_token_slots(text) & slots)
+		if (text && (!strcmp(type, LUKS_TOKEN_TYPE) || !strcmp(type, LUKS_RECOVERY_TYPE)) &&
+		    luks_token_slots(text) & slots)
 			ids |= UINT32_C(1) << id;
 	}
 	return ids;
@@ -137,7 +138,8 @@ int luks_unenroll(struct luks *l, const struct luks_source *src, const struct lu
 	if (r < 0)
 		return r;
 	if (luks_slots(l) & slots && !(luks_slots(l) & ~slots) && !what->force_last)
-		return err_set(e, EBUSY, "that is the last way into '%s': add another one first, or use --force-last", l->volume);
+		return err_set(e, EBUSY, "that is the last way into '%s': add another one first, or use --force-last",
+			       l->volume);
 	touched = own_tokens_with(l, slots) | ids;
 	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++) {
 		AUTO_LUKS_TOKEN struct luks_token t = { 0 };

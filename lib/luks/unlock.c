@@ -18,7 +18,8 @@ void luks_opener_done(struct luks_opener *o)
 }
 
 /* -EACCES without a message: PASSPHRASE does not open SLOT. */
-static int take_volume_key(struct luks *l, int slot, const struct secret *passphrase, struct luks_opener *ret, struct err *e)
+static int take_volume_key(struct luks *l, int slot, const struct secret *passphrase, struct luks_opener *ret,
+			   struct err *e)
 {
 	AUTO_SECRET struct secret key = { 0 };
 	int size = crypt_get_volume_key_size(l->cd), r;
@@ -47,8 +48,8 @@ static int first_slot(uint32_t slots)
 }
 
 /* 0, or -errno with the reason in E. */
-static int open_by_own_token(struct luks *l, const struct luks_source *src, const struct luks_token *t, struct luks_opener *ret,
-			     struct err *e)
+static int open_by_own_token(struct luks *l, const struct luks_source *src, const struct luks_token *t,
+			     struct luks_opener *ret, struct err *e)
 {
 	AUTO_SECRET struct secret passphrase = { 0 };
 	int r = luks_unseal(l, src, t, &passphrase, e);
@@ -121,7 +122,8 @@ int luks_authorize(struct luks *l, const struct luks_auth *a, struct luks_opener
 
 /* --- test ------------------------------------------------------------------------------------------------------ */
 
-static int test_slot(struct luks *l, const struct luks_auth *a, int slot, int token, const struct luks_token *t, struct err *why)
+static int test_slot(struct luks *l, const struct luks_auth *a, int slot, int token, const struct luks_token *t,
+		     struct err *why)
 {
 	AUTO_OPENER struct luks_opener o = { 0 };
 	int r;

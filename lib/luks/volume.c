@@ -105,8 +105,8 @@ int luks_open(const struct luks_place *p, struct luks **ret, struct err *e)
 		return r;
 	version = luks_version(header);
 	if (version == 1)
-		return err_set(e, EOPNOTSUPP, "'%s' is LUKS1, which has no room for tokens: convert it by 'cryptsetup convert'",
-			       header);
+		return err_set(e, EOPNOTSUPP,
+			       "'%s' is LUKS1, which has no room for tokens: convert it by 'cryptsetup convert'", header);
 	if (version == 0)
 		return err_set(e, EOPNOTSUPP, "'%s' is no LUKS2 volume", header);
 	r = luks_init(p, &l, e);
@@ -249,7 +249,8 @@ int luks_volume_binding(struct luks *l, struct blob *ret, struct err *e)
 	return r < 0 ? err_prefix(e, "'%s'", l->volume) : 0;
 }
 
-int luks_seal(struct luks *l, const struct luks_key *k, const struct secret *passphrase, struct luks_token *ret, struct err *e)
+int luks_seal(struct luks *l, const struct luks_key *k, const struct secret *passphrase, struct luks_token *ret,
+	      struct err *e)
 {
 	AUTO_BLOB struct blob binding = { 0 };
 	struct luks_token t = { 0 };
@@ -285,7 +286,8 @@ int luks_unseal_by(struct luks *l, const struct device *dev, const struct seal_o
 	return r < 0 ? err_prefix(e, "token of key '%s'", t->name) : 0;
 }
 
-int luks_unseal(struct luks *l, const struct luks_source *src, const struct luks_token *t, struct secret *ret, struct err *e)
+int luks_unseal(struct luks *l, const struct luks_source *src, const struct luks_token *t, struct secret *ret,
+		struct err *e)
 {
 	const struct seal_ops *seal;
 	const struct device *dev;

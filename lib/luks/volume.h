@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One open LUKS2 volume, inside the module. One crypt_device lives through a whole operation: so racing writers are seen. */
+/* One open LUKS2 volume, inside the module. One crypt_device lives through a whole operation: racing writers are seen. */
 #ifndef HWKEY_LUKS_VOLUME_H
 #define HWKEY_LUKS_VOLUME_H
 
@@ -44,9 +44,10 @@ int luks_slot_destroy(struct luks *, int slot, struct err *e);
 int luks_try(struct luks *, int slot, const struct secret *passphrase, struct err *e);
 
 int luks_volume_binding(struct luks *, struct blob *ret, struct err *e);
-int luks_seal(struct luks *, const struct luks_key *, const struct secret *passphrase, struct luks_token *ret, struct err *e);
-int luks_unseal_by(struct luks *, const struct device *, const struct seal_ops *, const struct luks_token *, struct secret *ret,
-		   struct err *e);
+int luks_seal(struct luks *, const struct luks_key *, const struct secret *passphrase, struct luks_token *ret,
+	      struct err *e);
+int luks_unseal_by(struct luks *, const struct device *, const struct seal_ops *, const struct luks_token *,
+		   struct secret *ret, struct err *e);
 /* The passphrase in T. EBADMSG: of another volume or changed; EINVAL, ENODEV, ENOKEY, EACCES: see struct luks_source. */
 int luks_unseal(struct luks *, const struct luks_source *, const struct luks_token *t, struct secret *ret, struct err *e);
 
@@ -66,12 +67,14 @@ int luks_activate(struct luks *, const struct luks_auth *, const struct luks_key
 
 /* format.c */
 int luks_found(const char *volume, char ret[LUKS_TEXT], struct err *e);
-int luks_format(const struct luks_place *, const struct luks_format *, const struct luks_key *, struct luks **ret, struct err *e);
+int luks_format(const struct luks_place *, const struct luks_format *, const struct luks_key *, struct luks **ret,
+		struct err *e);
 
 /* enroll.c */
 int luks_enroll(struct luks *, const struct luks_auth *, const struct luks_key *, const char *replace, struct err *e);
 /* Right after luks_format() OPENER is NULL: libcryptsetup still has the volume key. */
-int luks_enroll_with(struct luks *, const struct luks_opener *, const struct luks_key *, const char *replace, struct err *e);
+int luks_enroll_with(struct luks *, const struct luks_opener *, const struct luks_key *, const char *replace,
+		     struct err *e);
 int luks_recovery(struct luks *, const struct luks_auth *, struct secret *ret, int *ret_slot, struct err *e);
 
 /* unenroll.c */
