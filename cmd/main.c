@@ -146,6 +146,7 @@ int main(int argc, const char **argv)
 			 .ask = ask_secret, .note = note, .ctx = &hw },
 		.repo_path = repo ? repo : "/etc/hwkey/repository", .repo = { .dirfd = -1, .lockfd = -1 },
 	};
+	static char buffer[BUFSIZ];	/* of standard output until exit: no secret goes through stdio */
 	const char *help[] = { "hwkey", argc > 2 ? argv[2] : NULL, "--help", NULL };
 	struct err e = { 0 };
 	const struct cmd *c;
@@ -153,6 +154,7 @@ int main(int argc, const char **argv)
 
 	secret_protect_process();
 	(void)umask(077);
+	(void)setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	r = run_word(&hw, argc, argv);
 	if (r >= 0)
 		return r;

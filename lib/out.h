@@ -18,7 +18,7 @@ struct column {
 
 struct out_format {
 	bool json, raw, noheadings;
-	bool record;		/* one "NAME: value" line per column instead of a table (not with json or raw) */
+	bool record;		/* one "NAME  value" line per column instead of a table (not with json or raw) */
 	const char *columns;	/* --output: NULL or "NAME,LABEL,..." in any case */
 };
 

@@ -166,7 +166,7 @@ static int add_row(struct out *o, const char *const *values, struct err *e)
 	return 0;
 }
 
-/* "NAME: value" lines, an empty line between records; fields without a value are left out. */
+/* "NAME  value" lines, an empty line between records; fields without a value are left out. */
 static void print_record(const struct out *o, struct libscols_line *line, int width)
 {
 	for (size_t i = 0; i < o->n; i++) {
