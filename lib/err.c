@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 
+__attribute__((format(printf, 4, 0)))
 static int vset(struct err *e, int code, const char *tail, const char *fmt, va_list ap)
 {
 	size_t n;
