@@ -60,7 +60,9 @@ int new_key_device(struct hwkey *hw, const struct new_key *o, struct device **re
 		return r;
 	*ret_ops = ops->key;
 	*ret_params = (struct key_params){
-		.type = o->type ? o->type : (*ret_dev)->backend->key_types[0], .bits = o->bits ? o->bits : 256, .xts = o->xts,
+		.type = o->type ? o->type : (*ret_dev)->backend->key_types[0],
+		.bits = o->bits ? o->bits : 256,
+		.xts = o->xts,
 	};
 	return 0;
 }
