@@ -385,10 +385,12 @@ assert {x["file"] for x in p} == {"xts_ep11.skey", "junk.skey", "link.skey"}, p'
 	[ "$(hwkey list --noheadings | wc -l)" = 4 ]
 	[ -e "$repo/.hwkey.intent" ]
 	exec 9<&-
-	chmod 755 "$repo" "$BATS_TEST_TMPDIR" && chmod 644 "$repo"/* "$repo/.hwkey.intent" "$repo/.lock"
-	bin=$(command -v hwkey)
-	setpriv --reuid 65534 --clear-groups "$bin" list > /dev/null 2>&1 || skip "nobody cannot reach the test's files"
-	[ "$(setpriv --reuid 65534 --clear-groups "$bin" list --noheadings | wc -l)" = 4 ]
+	chmod 755 "$repo"						# and one that is somebody else's
+	chmod 644 "$repo"/* "$repo/.hwkey.intent" "$repo/.lock"
+	chown -R 65534 "$repo"
+	[ "$(setpriv --bounding-set -all --inh-caps -all hwkey list --noheadings | wc -l)" = 4 ]
+	run setpriv --bounding-set -all --inh-caps -all hwkey change xts_data --description x
+	[ "$status" = 4 ]
 	[ -e "$repo/.hwkey.intent" ]
 }
 
