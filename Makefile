@@ -104,6 +104,8 @@ rel_bin    := $(shell realpath -m --relative-to='$(BINDIR)' '$(MODULEDIR)')
 rel_plugin := $(shell realpath -m --relative-to='$(or $(TOKENDIR),/)' '$(MODULEDIR)')
 $(B)/cmd/main.o: extra := -DMODULE_DIR='"$$ORIGIN/$(rel_bin)"' -DHWKEY_VERSION='"$(VERSION)"'
 $(B)/lib/luks/plugin.o: extra := -DMODULE_DIR='"$$ORIGIN/$(rel_plugin)"' -DHWKEY_VERSION='"$(VERSION)"'
+$(B)/cmd/dlopen-notes.o: extra := -DSONAME_SMARTCOLS='"$(SONAME_smartcols)"' -DSONAME_CRYPTO='"$(SONAME_crypto)"' \
+	-DSONAME_CRYPTSETUP='"$(SONAME_cryptsetup)"'
 $(B)/cmd/doctor.o: extra := -DTOKENDIR='"$(TOKENDIR)"'
 
 $(B)/%.o: %.c $(B)/flags
