@@ -14,6 +14,7 @@ format() { hwkey luks-format -q "$img" vol1 --size 20M "$@"; }
 state() { hwkey luks-status "$img" --json | jq -r --arg c "${1:-type,name,state}" \
 	'.keyslots[] | [.[$c | split(",") | .[]] | . // "-"] | join(" ")'; }
 opens() { hwkey luks-open --test -q "$img" >/dev/null; }
+not() { ! "$@"; }	# "!" alone would not fail a test
 # One LUKS2 token or keyslot, as JSON.
 meta() { cryptsetup luksDump --dump-json-metadata "$img" | jq -c "$1"; }
 passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
@@ -83,7 +84,7 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	hwkey luks-recovery -q "$img" --replace --output rec2
 	[ "$(stat -c %a rec2)" = 600 ]
 	cryptsetup open --test-passphrase --key-file rec2 "$img"
-	! cryptsetup open --test-passphrase --key-file rec "$img"
+	not cryptsetup open --test-passphrase --key-file rec "$img"
 	[ "$(state | grep -c hwkey-recovery)" -eq 1 ]
 }
 
@@ -128,7 +129,7 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	hwkey luks-enroll -q "$img" vol1
 	[ "$(state type,name,state | head -1)" = 'hwkey vol1 ok' ]
 	[ "$(state slot | grep -cv -)" -eq 1 ]
-	! meta '.keyslots[].kdf.salt' | grep -qF "$old"
+	meta '.keyslots[].kdf.salt' | not grep -qF "$old"
 	opens
 }
 
@@ -254,7 +255,7 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	cryptsetup token remove --token-id 0 "$img"
 	jq -c --arg u "$(cryptsetup luksUUID "$img")" '.vol = $u' theirs >forged
 	cryptsetup token import --token-id 0 --json-file forged "$img"
-	! hwkey luks-open -q --test "$img" >/dev/null
+	not hwkey luks-open -q --test "$img" >/dev/null
 	cryptsetup token remove --token-id 0 "$img"
 	cryptsetup token import --token-id 0 --json-file mine "$img"
 	opens
@@ -279,7 +280,7 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	jq -c '.keyslots = [] | .state = "pending"' token | cryptsetup token import --disable-external-tokens "$img"
 	grep -q pending <(state)
 	hwkey luks-status --repair "$img" | grep -q 'interrupted enrolment removed'
-	! grep -q pending <(state)
+	not grep -q pending <(state)
 	# the slot is there, the token still waits
 	jq -c '.keyslots = [] | .state = "pending"' token >pending
 	cryptsetup token remove --token-id 0 "$img"
@@ -341,7 +342,7 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	fails 6 'another key' hwkey setvp -q "$img" vol2
 	hwkey setvp -q --force "$img" vol2
 	[ "$(meta '[.tokens[] | select(.type == "paes-verification-pattern")] | length')" = 1 ]
-	! meta '.tokens["1"]' | grep -q "$p"
+	meta '.tokens["1"]' | not grep -q "$p"
 }
 
 @test "verification patterns are zkey's" {

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+#include "lib/luks/luks-token.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/err.h"
+#include "lib/repo.h"
+
+const char module_dir[] = "";
+
+#define UUID "0f7f0b1e-6a7b-4c58-9f3e-0123456789ab"
+#define PATTERN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define GOOD(name, slots, more) \
+	"{\"type\":\"hwkey\",\"keyslots\":[" slots "],\"v\":1,\"name\":\"" name "\",\"backend\":\"soft\",\"blob\":\"c2VhbGVk\"," \
+	"\"vol\":\"" UUID "\"," more "\"state\":\"ok\",\"created\":\"2026-01-31T12:00:00Z\"}"
+
+static int parse(const char *text)
+{
+	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+	struct err e;
+
+	return luks_token_parse(text, &t, &e);
+}
+
+static void a_token_is_read_and_written_back_as_it_is(void **state)
+{
+	static const char text[] = GOOD("vol1", "\"1\",\"31\"", "\"pattern\":\"" PATTERN "\",");
+	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+	AUTO_BLOB struct blob back = { 0 };
+	struct err e;
+
+	(void)state;
+	assert_int_equal(luks_token_parse(text, &t, &e), 0);
+	assert_string_equal(t.name, "vol1");
+	assert_string_equal(t.backend, "soft");
+	assert_int_equal(t.slots, UINT32_C(1) << 31 | 2);
+	assert_false(t.pending);
+	assert_int_equal(t.blob.len, 6);
+	assert_memory_equal(t.blob.data, "sealed", 6);
+	assert_int_equal(luks_token_format(&t, &back, &e), 0);
+	assert_string_equal((char *)back.data, text);
+	assert_int_equal(back.len, sizeof(text) - 1);
+}
+
+static void each_member_is_needed_and_checked(void **state)
+{
+	static const struct { const char *old, *new; } wrong[] = {
+		{ "\"hwkey\"", "\"hwkex\"" }, { "\"hwkey\"", "7" }, { "\"type\"", "\"typo\"" },
+		{ "[\"1\"]", "\"1\"" }, { "[\"1\"]", "[1]" }, { "[\"1\"]", "[\"32\"]" }, { "[\"1\"]", "[\"-1\"]" },
+		{ "[\"1\"]", "[\"01\"]" }, { "[\"1\"]", "[\"1x\"]" }, { "[\"1\"]", "[\"\"]" }, { "\"keyslots\"", "\"slots\"" },
+		{ "\"v\":1", "\"v\":2" }, { "\"v\":1", "\"v\":\"1\"" }, { "\"v\":1", "\"v\":1.0" }, { "\"v\":1", "\"w\":1" },
+		{ "vol1", "" }, { "vol1", "../x" }, { "vol1", ".x" }, { "vol1", "-x" }, { "vol1", "a b" }, { "vol1", "a\\u0000" },
+		{ "vol1", "a\\n" }, { "vol1", "\\u00e4" },
+		{ "soft", "" }, { "soft", "../soft" }, { "soft", "SOFT" }, { "soft", "soft\\u0000x" },
+		{ "soft", "a23456789012345678901234567890123" },
+		{ "c2VhbGVk", "" }, { "c2VhbGVk", "c2VhbGV" }, { "c2VhbGVk", "c2Vh bGVk" }, { "c2VhbGVk", "c2VhbGVl\\n" },
+		{ UUID, UUID "0" }, { UUID, "x" }, { "\"" UUID "\"", "null" },
+		{ PATTERN, PATTERN "0" }, { PATTERN, "" }, { PATTERN, "g" }, { "\"" PATTERN "\"", "{}" },
+		{ "\"ok\"", "\"no\"" }, { "\"ok\"", "true" }, { "\"state\"", "\"stat\"" },
+		{ "12:00:00Z", "12:00:00" }, { "12:00:00Z", "12:00:00Zx" }, { "T12", " 12" }, { "\"created\"", "\"c\"" },
+	};
+	static const char good[] = GOOD("vol1", "\"1\"", "\"pattern\":\"" PATTERN "\",");
+	char text[2048];
+
+	(void)state;
+	assert_int_equal(parse(good), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		const char *at = strstr(good, wrong[i].old);
+
+		assert_non_null(at);
+		(void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - good), good, wrong[i].new, at + strlen(wrong[i].old));
+		if (parse(text) != -EBADMSG)
+			fail_msg("accepted %s instead of %s", wrong[i].new, wrong[i].old);
+	}
+	for (size_t n = 0; n < sizeof(good) - 1; n++) {
+		(void)snprintf(text, n + 1, "%s", good);
+		assert_int_equal(parse(text), -EBADMSG);
+	}
+	(void)snprintf(text, sizeof(text), "%s}", good);
+	assert_int_equal(parse(text), -EBADMSG);
+	(void)snprintf(text, sizeof(text), "[%s]", good);
+	assert_int_equal(parse(text), -EBADMSG);
+}
+
+static void lengths_are_bounded(void **state)
+{
+	enum { SIZE = 40000 };
+	char *text = malloc(SIZE);
+
+	(void)state;
+	assert_non_null(text);
+	for (int n = 199; n < 203; n++) {
+		(void)snprintf(text, SIZE, "{\"type\":\"hwkey\",\"keyslots\":[],\"v\":1,\"name\":\"%0*d\",\"backend\":\"soft\","
+			       "\"blob\":\"c2VhbGVk\",\"vol\":\"" UUID "\",\"state\":\"ok\",\"created\":\"2026-01-31T12:00:00Z\"}", n, 1);
+		assert_int_equal(parse(text), n <= 200 ? 0 : -EBADMSG);
+	}
+	memset(text, ' ', SIZE - 1);
+	memcpy(text, "{\"type\":\"hwkey\"", 15);
+	text[SIZE - 2] = '}';
+	text[SIZE - 1] = '\0';
+	assert_int_equal(parse(text), -EBADMSG);
+	memset(text, '[', SIZE - 1);
+	assert_int_equal(parse(text), -EBADMSG);
+	free(text);
+}
+
+/* Whatever the repository takes for a name, a token takes, and nothing else. */
+static void names_are_those_of_the_repository(void **state)
+{
+	char name[4], text[512];
+
+	(void)state;
+	for (int where = 0; where < 2; where++) {
+		for (int c = ' '; c < 0x7f; c++) {
+			if (c == '"' || c == '\\')
+				continue;
+			(void)snprintf(name, sizeof(name), where ? "a%c" : "%ca", c);
+			(void)snprintf(text, sizeof(text), "{\"type\":\"hwkey\",\"keyslots\":[],\"v\":1,\"name\":\"%s\","
+				       "\"backend\":\"soft\",\"blob\":\"c2VhbGVk\",\"vol\":\"" UUID "\",\"state\":\"ok\","
+				       "\"created\":\"2026-01-31T12:00:00Z\"}", name);
+			if ((parse(text) == 0) != repo_valid_name(name))
+				fail_msg("name '%s'", name);
+		}
+	}
+}
+
+#define HEADER(segments, digests) "{\"segments\":{" segments "},\"digests\":{" digests "},\"keyslots\":{}}"
+#define SEGMENT(id) "\"" id "\":{\"type\":\"crypt\",\"offset\":\"16777216\"}"
+#define DIGEST(id, of, salt, value) \
+	"\"" id "\":{\"type\":\"pbkdf2\",\"segments\":[\"" of "\"],\"salt\":\"" salt "\",\"digest\":\"" value "\"}"
+
+static int bind(const char *text, struct blob *ret)
+{
+	struct err e;
+
+	return luks_binding(text, UUID, ret, &e);
+}
+
+static void the_binding_is_uuid_salt_and_digest_of_the_first_segment(void **state)
+{
+	static const char want[] = "hwkey-luks/1" UUID "\0\4salt\0\6digest";
+	static const char *const same[] = {
+		HEADER(SEGMENT("0"), DIGEST("0", "0", "c2FsdA==", "ZGlnZXN0")),
+		HEADER(SEGMENT("1") "," SEGMENT("0"), DIGEST("0", "1", "eA==", "eA==") "," DIGEST("1", "0", "c2FsdA==", "ZGlnZXN0")),
+		HEADER(SEGMENT("10") "," SEGMENT("9"), DIGEST("0", "10", "eA==", "eA==") "," DIGEST("1", "9", "c2FsdA==", "ZGlnZXN0")),
+		HEADER("\"0\":{\"type\":\"linear\"}," SEGMENT("1"), DIGEST("3", "1", "c2FsdA==", "ZGlnZXN0")),
+		HEADER("\"0\":{\"type\":\"crypt\",\"flags\":[\"backup-final\"]}," SEGMENT("1"),
+		       DIGEST("3", "1", "c2FsdA==", "ZGlnZXN0")),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+		AUTO_BLOB struct blob b = { 0 };
+
+		assert_int_equal(bind(same[i], &b), 0);
+		assert_int_equal(b.len, sizeof(want) - 1);
+		assert_memory_equal(b.data, want, b.len);
+	}
+}
+
+static void a_header_without_a_digest_binds_nothing(void **state)
+{
+	static const char *const bad[] = {
+		"", "{}", "[]", "null", HEADER("", ""), HEADER(SEGMENT("0"), ""), HEADER("", DIGEST("0", "0", "c2FsdA==", "ZGlnZXN0")),
+		HEADER(SEGMENT("0"), DIGEST("0", "1", "c2FsdA==", "ZGlnZXN0")), HEADER(SEGMENT("0"), DIGEST("0", "0", "", "ZGlnZXN0")),
+		HEADER(SEGMENT("0"), DIGEST("0", "0", "c2FsdA==", "!")), HEADER(SEGMENT("0"), "\"0\":{\"segments\":[\"0\"]}"),
+		HEADER(SEGMENT("0"), "\"0\":{\"segments\":\"0\"}"), HEADER(SEGMENT("0"), "\"0\":7"),
+		HEADER("\"0\":7", DIGEST("0", "0", "c2FsdA==", "ZGlnZXN0")), "{\"segments\":7,\"digests\":{}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		AUTO_BLOB struct blob b = { 0 };
+
+		if (bind(bad[i], &b) != -EBADMSG)
+			fail_msg("bound to %s", bad[i]);
+	}
+}
+
+static void zkeys_pattern_token_is_kept_but_random_bytes_are_not(void **state)
+{
+	static const struct { const char *old, *want; } v[] = {
+		{ NULL, "" }, { "junk", "" }, { "{\"integrity-verification-pattern\":\"\\u0001\"}", "" },
+		{ "{\"integrity-verification-pattern\":\"" PATTERN "\"}", ",\"integrity-verification-pattern\":\"" PATTERN "\"" },
+	};
+	char want[512], got[65];
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
+		AUTO_BLOB struct blob b = { 0 };
+
+		(void)snprintf(want, sizeof(want), "{\"type\":\"paes-verification-pattern\",\"keyslots\":[],"
+			       "\"verification-pattern\":\"" PATTERN "\"%s}", v[i].want);
+		assert_int_equal(luks_pattern_format(v[i].old, PATTERN, &b, &e), 0);
+		assert_string_equal((char *)b.data, want);
+		assert_true(luks_pattern_parse((char *)b.data, got));
+		assert_string_equal(got, PATTERN);
+	}
+	assert_false(luks_pattern_parse("{\"verification-pattern\":\"" PATTERN "0\"}", got));
+	assert_false(luks_pattern_parse("{}", got));
+}
+
+static void slots_of_any_token(void **state)
+{
+	(void)state;
+	assert_int_equal(luks_token_slots("{\"type\":\"clevis\",\"keyslots\":[\"0\",\"5\"]}"), 33);
+	assert_int_equal(luks_token_slots("{\"type\":\"clevis\",\"keyslots\":[0]}"), 0);
+	assert_int_equal(luks_token_slots("{}"), 0);
+	assert_int_equal(luks_token_slots("x"), 0);
+	assert_int_equal(luks_json_size("{ \"a\" : [ 1, 2 ] }"), 11);
+	assert_int_equal(luks_json_size("x"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_token_is_read_and_written_back_as_it_is),
+		cmocka_unit_test(each_member_is_needed_and_checked),
+		cmocka_unit_test(lengths_are_bounded),
+		cmocka_unit_test(names_are_those_of_the_repository),
+		cmocka_unit_test(the_binding_is_uuid_salt_and_digest_of_the_first_segment),
+		cmocka_unit_test(a_header_without_a_digest_binds_nothing),
+		cmocka_unit_test(zkeys_pattern_token_is_kept_but_random_bytes_are_not),
+		cmocka_unit_test(slots_of_any_token),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
