@@ -9,6 +9,7 @@
 
 #include "lib/crypto.h"
 #include "lib/err.h"
+#include "lib/repo.h"
 
 static void json_freep(json_object **j) { json_object_put(*j); }
 #define AUTO_JSON AUTO(json_freep)
@@ -19,7 +20,6 @@ enum { JSON_MAX = 8 << 20, JSON_DEPTH = 32 };	/* of a header: twice LUKS2's larg
 #define BINDING_TAG "hwkey-luks/1"
 enum { UUID_LEN = 36 };
 
-static const char name_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+@%:~";
 static const char backend_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 static const char hex_chars[] = "0123456789abcdef";
 static const char uuid_chars[] = "0123456789abcdefABCDEF-";
@@ -125,7 +125,7 @@ static const char *parse_members(json_object *j, struct luks_token *ret)
 	const char *name = member(j, "name"), *backend = member(j, "backend"), *vol = member(j, "vol");
 	const char *state = member(j, "state"), *created = member(j, "created"), *pattern = member(j, "pattern");
 
-	if (!is_of(name, name_chars, sizeof(ret->name) - 1) || *name == '.' || *name == '-')
+	if (!name || strlen(name) >= sizeof(ret->name) || !repo_valid_name(name))
 		return "name";
 	if (!is_of(backend, backend_chars, sizeof(ret->backend) - 1))
 		return "backend";

@@ -57,7 +57,8 @@ static void each_member_is_needed_and_checked(void **state)
 		{ "[\"1\"]", "[\"01\"]" }, { "[\"1\"]", "[\"1x\"]" }, { "[\"1\"]", "[\"\"]" }, { "\"keyslots\"", "\"slots\"" },
 		{ "\"v\":1", "\"v\":2" }, { "\"v\":1", "\"v\":\"1\"" }, { "\"v\":1", "\"v\":1.0" }, { "\"v\":1", "\"w\":1" },
 		{ "vol1", "" }, { "vol1", "../x" }, { "vol1", ".x" }, { "vol1", "-x" }, { "vol1", "a b" }, { "vol1", "a\\u0000" },
-		{ "vol1", "a\\n" }, { "vol1", "\\u00e4" },
+		{ "vol1", "a\\n" },
+		{ "vol1", "\\u0085" },
 		{ "soft", "" }, { "soft", "../soft" }, { "soft", "SOFT" }, { "soft", "soft\\u0000x" },
 		{ "soft", "a23456789012345678901234567890123" },
 		{ "c2VhbGVk", "" }, { "c2VhbGVk", "c2VhbGV" }, { "c2VhbGVk", "c2Vh bGVk" }, { "c2VhbGVk", "c2VhbGVl\\n" },
@@ -80,7 +81,8 @@ static void each_member_is_needed_and_checked(void **state)
 			fail_msg("accepted %s instead of %s", wrong[i].new, wrong[i].old);
 	}
 	for (size_t n = 0; n < sizeof(good) - 1; n++) {
-		(void)snprintf(text, n + 1, "%s", good);
+		memcpy(text, good, n);
+		text[n] = '\0';
 		assert_int_equal(parse(text), -EBADMSG);
 	}
 	(void)snprintf(text, sizeof(text), "%s}", good);
