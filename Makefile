@@ -99,11 +99,12 @@ $(plugin): $(call objs,$(plugin_src) $(face_src)) $(B)/libhwkey.a lib/luks/plugi
 	$(call Q,SO)mkdir -p $(@D) && $(CC) $(all_cflags) $(all_ldflags) -shared -Wl,--version-script=lib/luks/plugin.sym \
 		-o $@ $(filter %.o %.a,$^) $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_crypto)
 
-# Where the modules are, seen from the two objects that load them.
+# Where the modules are, seen from the two objects that load them. (A sanitizer's dlopen() takes itself for the origin.)
 rel_bin    := $(shell realpath -m --relative-to='$(BINDIR)' '$(MODULEDIR)')
 rel_plugin := $(shell realpath -m --relative-to='$(or $(TOKENDIR),/)' '$(MODULEDIR)')
-$(B)/cmd/main.o: extra := -DMODULE_DIR='"$$ORIGIN/$(rel_bin)"' -DHWKEY_VERSION='"$(VERSION)"'
-$(B)/lib/luks/plugin.o: extra := -DMODULE_DIR='"$$ORIGIN/$(rel_plugin)"' -DHWKEY_VERSION='"$(VERSION)"'
+module_dir  = $(if $(SANITIZE),$(abspath $(moddir)),$$ORIGIN/$(1))
+$(B)/cmd/main.o: extra = -DMODULE_DIR='"$(call module_dir,$(rel_bin))"' -DHWKEY_VERSION='"$(VERSION)"'
+$(B)/lib/luks/plugin.o: extra = -DMODULE_DIR='"$(call module_dir,$(rel_plugin))"' -DHWKEY_VERSION='"$(VERSION)"'
 $(B)/cmd/dlopen-notes.o: extra := -DSONAME_SMARTCOLS='"$(SONAME_smartcols)"' -DSONAME_CRYPTO='"$(SONAME_crypto)"' \
 	-DSONAME_CRYPTSETUP='"$(SONAME_cryptsetup)"'
 $(B)/cmd/doctor.o: extra := -DTOKENDIR='"$(TOKENDIR)"'
@@ -156,7 +157,8 @@ bench: deps all ## figures against tests/bench/budget.tsv; WRITE=1 makes them th
 	tests/bench/bench $(if $(WRITE),--write)
 
 check-asan: ## unit and command tests with AddressSanitizer and UBSan
-	+$(MAKE) B=build-asan SANITIZE=address,undefined deps all check-unit check-cli
+	+ASAN_OPTIONS=detect_odr_violation=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		$(MAKE) B=build-asan SANITIZE=address,undefined deps all check-unit check-cli
 
 check-valgrind: ## unit tests and some commands under memcheck
 	+$(MAKE) B=build-valgrind CFLAGS='-Og -g' deps all run-valgrind
