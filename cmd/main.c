@@ -3,6 +3,7 @@
 #include "cmd.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "lib/module.h"
 
 const char module_dir[] = MODULE_DIR;
+
+enum { HEAP_STEP = 1 << 20 };	/* bytes: libcrypto alone would ask for more memory ten times in small steps */
 
 const struct opt opts_common[] = {
 	OPT_STR(struct common, repository, "repository", 'R', "DIR", "Use the key repository DIR",
@@ -153,6 +156,7 @@ int main(int argc, const char **argv)
 	int r;
 
 	secret_protect_process();
+	(void)mallopt(M_TOP_PAD, HEAP_STEP);
 	(void)umask(077);
 	(void)setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	r = run_word(&hw, argc, argv);

@@ -130,9 +130,15 @@ static int pair_add(struct luks *l, const struct luks_opener *o, const struct lu
 	return r;
 }
 
-static bool is_replaced(const struct luks_token *t, const struct luks_key *k, const char *replace)
+/* Another machine's key may have the same name: that slot is its way in, and goes only when named. */
+static bool is_replaced(struct luks *l, const struct luks_token *t, const struct luks_key *k, const char *replace)
 {
-	return !strcmp(t->name, k->name) || (replace && !strcmp(t->name, replace));
+	AUTO_SECRET struct secret passphrase = { 0 };
+	struct err quiet = { 0 };
+
+	if (replace && !strcmp(t->name, replace))
+		return true;
+	return !strcmp(t->name, k->name) && luks_unseal_by(l, k->device, k->seal, t, &passphrase, &quiet) == 0;
 }
 
 /* Tokens that the new one replaces, but token NEW. -ENOENT: REPLACE is given and has none. */
@@ -144,7 +150,7 @@ static int find_old(struct luks *l, const struct luks_key *k, const char *replac
 	for (int id = 0; id < LUKS_TOKENS; id++) {
 		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
 
-		if (!luks_token_get(l, id, &t) || !is_replaced(&t, k, replace))
+		if (!luks_token_get(l, id, &t) || !is_replaced(l, &t, k, replace))
 			continue;
 		*ret_ids |= UINT32_C(1) << id;
 		found |= replace && !strcmp(t.name, replace);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "lib/err.h"
@@ -154,20 +155,20 @@ static int prepare(const struct luks_place *p, const struct luks_format *f, stru
 	return r;
 }
 
+static const char default_cipher[] = "aes-xts-plain64";
+enum { CIPHER_NAME = 32 };		/* bytes of "aes", with its NUL */
+
+/* F is checked. */
 static int header_write(struct luks *l, const struct luks_place *p, const struct luks_format *f, struct err *e)
 {
 	const struct crypt_params_luks2 params = {
 		.sector_size = f->sector_size, .label = f->label, .data_device = p->header ? p->volume : NULL,
 	};
-	const char *spec = f->cipher ? f->cipher : "aes-xts-plain64", *mode = strchr(spec, '-');
-	char cipher[32];
-	int r;
+	const char *spec = f->cipher ? f->cipher : default_cipher, *mode = strchr(spec, '-') + 1;
+	char cipher[CIPHER_NAME];
+	int r = luks_use_minimal_kdf(l, e);
 
-	if (!mode || !mode[1] || (size_t)(mode - spec) >= sizeof(cipher))
-		return err_set(e, EINVAL, "'%s' is no cipher specification such as aes-xts-plain64", spec);
-	(void)snprintf(cipher, sizeof(cipher), "%.*s", (int)(mode - spec), spec);
-	mode++;
-	r = luks_use_minimal_kdf(l, e);
+	(void)snprintf(cipher, sizeof(cipher), "%.*s", (int)(mode - 1 - spec), spec);
 	if (r < 0)
 		return r;
 	/* 256 bits of key; XTS takes two */
@@ -175,10 +176,37 @@ static int header_write(struct luks *l, const struct luks_place *p, const struct
 	return r < 0 ? luks_fail(l, r, e, "cannot format") : 0;
 }
 
+/* libcryptsetup would make a volume without a byte for data. */
+static int check_size(const struct luks_place *p, const struct luks_format *f, struct err *e)
+{
+	enum { HEADER = 16 << 20, LEAST = 4096 };	/* bytes: of libcryptsetup's default header, of data */
+	AUTO_CLOSE int fd = -1;
+	uint64_t size = f->size;
+	blkid_loff_t found;
+
+	if (p->header)
+		return 0;
+	if (!size) {
+		fd = open_volume(p->volume, O_RDONLY, e);
+		if (fd == -ENOENT)
+			return err_set(e, ENOENT, "no volume '%s'; --size creates an image file", p->volume);
+		if (fd < 0)
+			return fd;
+		found = blkid_get_dev_size(fd);
+		size = found > 0 ? (uint64_t)found : 0;
+	}
+	return size >= HEADER + LEAST ? 0
+				      : err_set(e, ENOSPC, "'%s' has %llu bytes: the LUKS2 header alone takes 16 MiB", p->volume,
+						(unsigned long long)size);
+}
+
 static int check(const struct luks_format *f, struct err *e)
 {
+	const char *spec = f->cipher ? f->cipher : default_cipher, *mode = strchr(spec, '-');
 	uint32_t s = f->sector_size;
 
+	if (!mode || mode == spec || !mode[1] || mode - spec >= CIPHER_NAME)
+		return err_set(e, EINVAL, "'%s' is no cipher specification such as aes-xts-plain64", spec);
 	if (s && (s < 512 || s > 4096 || s & (s - 1)))
 		return err_set(e, EINVAL, "sector size is 512, 1024, 2048 or 4096 bytes, not %u", s);
 	if (f->label && strlen(f->label) > 47)
@@ -206,12 +234,33 @@ static int format(const struct luks_place *p, const struct luks_format *f, const
 	return r;
 }
 
+/* All of it in memory, before anything is erased: what can fail for the cipher, the key or its device fails here. */
+static int rehearse(const struct luks_format *f, const struct luks_key *k, struct err *e)
+{
+	enum { SIZE = 32 << 20 };	/* bytes, sparse */
+	AUTO_CLOSE int fd = memfd_create("hwkey", MFD_CLOEXEC);
+	struct luks *l = NULL;
+	char path[32];
+	int r;
+
+	if (fd < 0 || ftruncate(fd, SIZE) < 0)
+		return err_sys(e, "cannot rehearse");
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = format(&(struct luks_place){ .volume = path }, f, k, &l, e);
+	luks_free(l);
+	return r;
+}
+
 int luks_format(const struct luks_place *p, const struct luks_format *f, const struct luks_key *k, struct luks **ret,
 		struct err *e)
 {
 	struct created made = { 0 };
 	int r = check(f, e);
 
+	if (r == 0)
+		r = check_size(p, f, e);
+	if (r == 0 && f->wipe)
+		r = rehearse(f, k, e);
 	if (r == 0)
 		r = prepare(p, f, &made, e);
 	if (r == 0)

@@ -394,3 +394,36 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 		[ "$(state slot | grep -cv -)" -eq 1 ]
 	done
 }
+
+@test "luks-enroll: another machine's key of the same name keeps its slot, unless it is named" {
+	hwkey generate -q k
+	hwkey luks-format -q --size 32M img k --recovery --output recovery
+	export HWKEY_PKS_DIR=$BATS_TEST_TMPDIR/pks2 HWKEY_REPOSITORY=$BATS_TEST_TMPDIR/repository2
+	hwkey generate -q k
+	hwkey luks-enroll -q img k --key-file recovery
+	hwkey luks-open --test img
+	HWKEY_PKS_DIR=$BATS_TEST_TMPDIR/pks hwkey luks-open --test img
+	[ "$(hwkey luks-status --raw --noheadings --output name img | grep -c '^k$')" -eq 2 ]
+	hwkey luks-enroll -q img k --replace k
+	[ "$(hwkey luks-status --raw --noheadings --output name img | grep -c '^k$')" -eq 1 ]
+	hwkey luks-open --test img
+}
+
+@test "luks-format --force: a format that would fail erases nothing" {
+	hwkey generate -q k
+	hwkey luks-format -q --size 32M img k
+	run hwkey luks-format --batch --force img k --cipher nocipher-xts-plain64
+	[ "$status" -ne 0 ]
+	hwkey luks-open --test img
+	fails 2 'no cipher specification' hwkey luks-format --batch --force img k --cipher aes
+	hwkey luks-open --test img
+}
+
+@test "luks-format: a volume too small for header and data is refused and not made" {
+	hwkey generate -q k
+	fails 8 'header alone takes 16 MiB' hwkey luks-format --size 16M img k
+	[ ! -e img ]
+	truncate -s 1M small
+	fails 8 'header alone takes 16 MiB' hwkey luks-format small k
+	[ "$(stat -c %s small)" -eq 1048576 ]
+}

@@ -1,0 +1,98 @@
+# Mistakes and their exit status, each with one clear line; nothing that was there is lost. See hwkey(8), EXIT STATUS.
+setup() {
+	load helpers
+	cd "$BATS_TEST_TMPDIR" || return
+	hwkey generate -q k
+	hwkey generate -q busy --volumes /dev/none:data
+	echo secret | hwkey pks-write -q l -
+	echo data | hwkey seal -q -o sealed
+	hwkey luks-format -q --size 32M img k
+	state=$(state_of)
+}
+
+state_of() { find repository pks/system sealed img -type f ! -name .lock -print0 | sort -z | xargs -0 sha256sum; }
+teardown() { [ "$state" = "$(state_of)" ]; }
+
+@test "2: usage" {
+	fails 2 "no command 'no-such'" hwkey no-such
+	fails 2 'unknown option' hwkey list --no-such
+	fails 2 'an argument is missing' hwkey show
+	fails 2 "unexpected argument 'b'" hwkey show k b
+	fails 2 "invalid key name 'a/b'" hwkey generate a/b
+	fails 2 'no valid key name' hwkey rename k $'new\nline'
+	fails 2 "invalid --type 'rsa'" hwkey generate --type rsa new
+	fails 2 "no column 'x'" hwkey list --output x
+	fails 2 'at least 1 byte' hwkey pks-write l2 /dev/null
+}
+
+@test "3: not found" {
+	fails 3 "'none'" hwkey show none
+	fails 3 "'none'" hwkey remove --force none
+	fails 3 "'none'" hwkey rename none new
+	fails 3 "'none'" hwkey pks-read none
+	fails 3 "'none'" hwkey pks-remove none
+	fails 3 "'none'" hwkey unseal none
+	fails 3 "'none'" hwkey luks-status none
+	fails 3 "'none'" hwkey import new none
+}
+
+@test "4: refused" {
+	fails 4 'confirmation' hwkey remove --batch k
+	chmod 604 sealed
+	fails 4 'open to other users' hwkey wrap new sealed
+	chmod 600 sealed
+	mkdir open
+	chmod 777 open
+	fails 4 'open' hwkey list -R open
+	fails 4 '' hwkey pks-write --replace default-wrapping-key sealed
+}
+
+@test "5: device absent, offline, unsupported" {
+	fails 5 "no device '00.0035'" hwkey generate -d 00.0035 new
+	fails 5 "no device 'tpm0'" hwkey seal -d tpm0 sealed -o new
+	if ! grep -q device-mapper /proc/misc; then
+		fails 5 'no device mapper' hwkey luks-open img name
+	fi
+	head -c 1M /dev/zero >nothing
+	fails 5 "'nothing'" hwkey luks-status nothing
+}
+
+@test "6: corrupt, tampered, another machine's" {
+	head -c 60 sealed >cut
+	fails 6 "'cut'" hwkey unseal cut -o new
+	HWKEY_PKS_DIR=$PWD/other hwkey pks-write -q x sealed
+	HWKEY_PKS_DIR=$PWD/other fails 6 "'sealed'" hwkey unseal sealed -o new
+	[ ! -e new ]
+	head -c 100 repository/k.skey >token
+	fails 6 '' hwkey import new token
+	cp -r repository damaged
+	echo x >>damaged/k.info
+	fails 6 "'k.info'" hwkey show -R damaged k
+	cp -r pks damaged-pks
+	rm damaged-pks/system/root.plain
+	HWKEY_PKS_DIR=$PWD/damaged-pks fails 6 'root-key' hwkey pks-read l
+}
+
+@test "7: exists, or in use" {
+	fails 7 "'k'" hwkey generate k
+	fails 7 "'busy'" hwkey copy k busy
+	fails 7 "'busy'" hwkey rename k busy
+	fails 7 "'l'" hwkey pks-write l sealed
+	fails 7 "'sealed'" hwkey seal repository/k.skey -o sealed
+	fails 7 "'busy'" hwkey remove --batch busy
+	fails 7 'img' hwkey luks-format --batch img k
+	fails 7 '' hwkey luks-unenroll img k
+}
+
+@test "8: no space, or too big" {
+	head -c 70000 /dev/zero >big
+	chmod 600 big
+	fails 8 '' hwkey pks-write big big
+	fails 8 'longer than 64 bytes' hwkey wrap new big
+	fails 8 'header alone takes 16 MiB' hwkey luks-format --size 1M new k
+	fails 8 '' bash -c 'hwkey pks-read l >/dev/full'
+	if [ "$(id -u)" -eq 0 ]; then
+		fails 8 'o space left' unshare -m sh -c 'mount -t tmpfs -o size=64k tmpfs /mnt && head -c 65536 /dev/zero >/mnt/fill
+			hwkey export k /mnt/token'
+	fi
+}
