@@ -397,7 +397,8 @@ class Cuts:
     def __init__(self, disk):
         self.disk, self.capped = disk, 0
         self.durable, self.pending = {}, {}
-        self.volumes = {i for i, p in disk.content.items() if os.stat(p).st_size >= VOLUME}
+        self.volumes = {i for i, p in disk.content.items() if os.stat(p).st_size >= VOLUME} | \
+            {op[1] for op in disk.ops if op[0] == "data" and op[2][0] != "write" and op[2][1] >= VOLUME}
         for inode, path in disk.content.items():
             if inode not in self.volumes:
                 with open(path, "rb") as f:
@@ -479,7 +480,10 @@ def make(disk, names, contents, inode, path):
             continue
         content = contents[child]
         if isinstance(content, tuple):
-            lab._copy_file(disk.content[child], to, disk.mode[child])
+            if child in disk.content:
+                lab._copy_file(disk.content[child], to, disk.mode[child])
+            else:
+                os.close(os.open(to, os.O_CREAT | os.O_EXCL, disk.mode[child]))
             with open(to, "r+b") as f:
                 for change in content:
                     if change[0] == "write":

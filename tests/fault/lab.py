@@ -92,7 +92,9 @@ def digest(path):
 
 
 def environment(work):
+    cred = os.path.join(work, "cred")
     return {
+        **({"CREDENTIALS_DIRECTORY": cred} if os.path.isdir(cred) else {}),
         "PATH": BUILD + ":" + os.path.join(BUILD, "fault") + ":/usr/sbin:/usr/bin:/sbin:/bin",
         "W": work,
         "HWKEY_REPOSITORY": os.path.join(work, "repo"),

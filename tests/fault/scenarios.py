@@ -29,12 +29,19 @@ OBJECTS_AFTER = "echo third | hwkey pks-write after - && hwkey pks-read after >/
 STORED = "echo one | hwkey pks-write o1 -; echo two | hwkey pks-write o2 -"
 
 
-def repo(name, command, setup=KEYS, dump=REPO, **more):
-    return Scenario(name, setup, command, dump, REPO_AFTER, **more)
+def repo(name, command, setup=KEYS, dump=REPO, after=REPO_AFTER, **more):
+    return Scenario(name, setup, command, dump, after, **more)
 
 
-def pks(name, command, setup=STORED, dump=OBJECTS, **more):
-    return Scenario(name, setup, command, dump, OBJECTS_AFTER, **more)
+def pks(name, command, setup=STORED, dump=OBJECTS, after=OBJECTS_AFTER, **more):
+    return Scenario(name, setup, command, dump, after, **more)
+
+
+# Ways to open the keystore: its slots, and whether what they open is whole.
+SLOTS = STORED + "; umask 077; mkdir cred; printf old >cred/hwkey.pks-passphrase; "
+ADD = "hwkey pks-config --add-slot=passphrase --passphrase-file=cred/hwkey.pks-passphrase; "
+SLOT_DUMP = "hwkey pks-config --raw --noheadings --output SLOTS; hwkey pks-read o1"
+PASSPHRASE_AFTER = "for p in new old; do printf $p >cred/hwkey.pks-passphrase; hwkey pks-read o1 >/dev/null && break; done; " + OBJECTS_AFTER
 
 
 def output(name, command, setup, check):
@@ -54,6 +61,37 @@ def tokens(*which):
     return ("\n".join(which) + "\nk1 valid matches\nk2 valid matches\n").encode()
 
 
+# Volumes. There must be a way in before anything is mended; then what opens it is what did before or does after.
+VOLUME = KEYS + "hwkey luks-format vol k1 --size 20M; "
+OPENS = """
+hwkey luks-open --test vol >/dev/null
+hwkey luks-status --repair vol >/dev/null
+hwkey luks-open --test vol --raw --noheadings --output TYPE,NAME,OPENS | sort
+"""
+VOLUME_AFTER = """
+hwkey luks-status --repair vol >/dev/null
+hwkey generate k3; hwkey luks-enroll vol k3; hwkey luks-unenroll vol k3
+hwkey luks-open --test vol >/dev/null; hwkey check >/dev/null
+"""
+# Formatting is over when the volume opens; before that there is nothing on it to lose, but formatting again must work.
+FORMATTED = "if hwkey luks-open --test vol >/dev/null; then echo opens; elif cmp -s vol blank; then echo untouched; else echo unfinished; fi"
+PATTERN = "cryptsetup token export --token-id 1 vol || echo none; hwkey luks-open --test vol >/dev/null"
+# An enrolment that was killed at the middle one of its fsyncs.
+INTERRUPTED = VOLUME + """cp vol trial
+n=$(faultat list -- hwkey luks-enroll trial k2 3>&1 >trace | awk '$2 == "fsync" { a[++i] = $1 } END { print a[int(i / 2)] }')
+rm -f trial trace
+faultat killa $n -- hwkey luks-enroll vol k2 || true
+"""
+CLEAN = """
+hwkey luks-open --test vol >/dev/null
+hwkey luks-status vol --raw --noheadings --output STATE | grep -qv '^ok$' && echo unclean || echo clean
+"""
+
+
+def volume(name, command, setup=VOLUME, dump=OPENS, after=VOLUME_AFTER, **more):
+    return Scenario(name, setup, command, dump, after, slow=True, **more)
+
+
 SCENARIOS = [
     repo("generate", ["hwkey", "generate", "new", "--description", "new one"]),
     repo("generate-first", ["hwkey", "generate", "new"], "true"),
@@ -65,10 +103,9 @@ SCENARIOS = [
     repo("remove", ["hwkey", "remove", "--force", "k1"]),
     repo("change", ["hwkey", "change", "k1", "--description", "another"]),
     repo("import", ["hwkey", "import", "new", "{W}/token"], KEYS + "cp repo/k1.skey token"),
-    Scenario("check-repair", KEYS + "cp repo/k1.skey repo/orphan.skey; cp repo/k1.info repo/half.info",
-             ["hwkey", "check", "--repair"],
-             "hwkey check >/dev/null 2>&1 && echo clean || echo problems; for k in k1 k2; do hwkey validate $k >/dev/null; done",
-             "hwkey check --repair >/dev/null\n" + REPO_AFTER),
+    repo("check-repair", ["hwkey", "check", "--repair"], KEYS + "cp repo/k1.skey repo/orphan.skey; cp repo/k1.info repo/half.info",
+         "hwkey check >/dev/null 2>&1 && echo clean || echo problems; for k in k1 k2; do hwkey validate $k >/dev/null; done",
+         after="hwkey check --repair >/dev/null; " + REPO_AFTER),
     output("export", ["hwkey", "export", "k1", "{W}/out"], "", "cmp out repo/k1.skey"),
     output("seal", ["hwkey", "seal", "-o", "{W}/out", "{W}/clear"], "", "hwkey unseal out | cmp - clear"),
     output("unseal", ["hwkey", "unseal", "-o", "{W}/out", "{W}/sealed"], "hwkey seal -o sealed clear", "cmp out clear"),
@@ -76,6 +113,25 @@ SCENARIOS = [
     pks("pks-write", ["hwkey", "pks-write", "o3", "-"], stdin=b"value"),
     pks("pks-replace", ["hwkey", "pks-write", "--replace", "o1", "-"], stdin=b"another value"),
     pks("pks-remove", ["hwkey", "pks-remove", "o1"]),
+    pks("pks-add-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--passphrase-file={W}/cred/hwkey.pks-passphrase"], SLOTS,
+        SLOT_DUMP, slow=True),
+    pks("pks-replace-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--replace", "--passphrase-file={W}/new"],
+        SLOTS + ADD + "hwkey pks-config --remove-slot=plain; printf new >new",
+        "for p in new old; do printf $p >cred/hwkey.pks-passphrase; hwkey pks-read o1 && echo $p; done; true", after=PASSPHRASE_AFTER, slow=True),
+    volume("luks-format", ["hwkey", "luks-format", "{W}/vol", "k1"], KEYS + "truncate -s 20M vol; cp --sparse=always vol blank", FORMATTED,
+           "hwkey luks-open --test vol >/dev/null || hwkey luks-format vol k1 --force; " + VOLUME_AFTER, accept=(b"unfinished\n",)),
+    volume("luks-format-new", ["hwkey", "luks-format", "{W}/vol", "k1", "--size", "20M"], KEYS,
+           "if [ ! -e vol ]; then echo none; elif hwkey luks-open --test vol >/dev/null; then echo opens; else echo unfinished; fi",
+           "[ -s vol ] || { rm -f vol; hwkey luks-format vol k1 --size 20M; }\n"
+           "hwkey luks-open --test vol >/dev/null || hwkey luks-format vol k1 --force; " + VOLUME_AFTER, accept=(b"unfinished\n",)),
+    volume("luks-enroll", ["hwkey", "luks-enroll", "{W}/vol", "k2"]),
+    volume("luks-replace", ["hwkey", "luks-enroll", "{W}/vol", "k2", "--replace", "k1"],
+           accept=(b"hwkey k1 yes\nhwkey k2 yes\n",)),
+    volume("luks-unenroll", ["hwkey", "luks-unenroll", "{W}/vol", "k2"], VOLUME + "hwkey luks-enroll vol k2"),
+    volume("luks-recovery", ["hwkey", "luks-recovery", "{W}/vol"]),
+    volume("luks-repair", ["hwkey", "luks-status", "--repair", "{W}/vol"], INTERRUPTED, CLEAN),
+    volume("setvp", ["hwkey", "setvp", "{W}/vol", "k1"], VOLUME + "cryptsetup token remove --token-id 1 vol", PATTERN),
+    pks("pks-remove-slot", ["hwkey", "pks-config", "--remove-slot=plain"], SLOTS + ADD, SLOT_DUMP, slow=True),
 ]
 
 QUICK = ("generate", "rename", "pks-replace")
