@@ -13,8 +13,6 @@
 #include "lib/err.h"
 #include "lib/repo.h"
 
-const char module_dir[] = "";
-
 #define UUID "0f7f0b1e-6a7b-4c58-9f3e-0123456789ab"
 #define PATTERN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define GOOD(name, slots, more) \
