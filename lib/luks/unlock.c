@@ -170,8 +170,10 @@ static int test_row(void *ctx, const struct luks_row *known, struct err *e)
 int luks_test(struct luks *l, const struct luks_auth *a, const struct luks_see *see, struct err *e)
 {
 	struct test c = { .l = l, .auth = a, .see = see };
-	int r = luks_status(l, &(struct luks_see){ test_row, &c }, e);
+	int r = luks_check_writable(l, e);	/* while there are two volume keys, no slot opens alone */
 
+	if (r == 0)
+		r = luks_status(l, &(struct luks_see){ test_row, &c }, e);
 	if (r < 0 || c.opens)
 		return r;
 	return err_set(e, EACCES, "nothing that was tried opens '%s'", l->volume);

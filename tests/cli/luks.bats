@@ -226,6 +226,18 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	opens
 }
 
+@test "a volume under re-encryption is left alone" {
+	hwkey luks-format -q "$img" vol1 --size 40M --recovery --output rec
+	cryptsetup reencrypt -q --init-only --force-offline-reencrypt --key-file rec --key-slot 1 "$img"
+	sum=$(sha256sum <"$img")
+	fails 7 're-encrypted' hwkey luks-enroll -q "$img" vol1
+	fails 7 're-encrypted' hwkey luks-unenroll "$img" vol1
+	fails 7 're-encrypted' hwkey luks-recovery "$img"
+	fails 7 're-encrypted' hwkey luks-open --test "$img"
+	hwkey luks-status "$img" >/dev/null
+	[ "$(sha256sum <"$img")" = "$sum" ]
+}
+
 @test "detached headers: format, status, open, enroll" {
 	truncate -s 20M data
 	hwkey luks-format -q data vol1 --header head
