@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * Re-protects keys: the same effective key under the trust source's current wrapping key. The new token is proven before
- * it replaces the old one: it opens, and to the key whose pattern the repository holds.
+ * it replaces the old one: it opens, and to the key that the old one holds. Then the keyslots that stand for the key on its
+ * volumes are renewed, each proven before the old one goes.
  */
-#include "cmd.h"
+#include "key-volumes.h"
 
 #include <errno.h>
 #include <string.h>
@@ -127,12 +128,19 @@ static int rewrap_device(struct hwkey *hw, const struct rewrap *o, struct job *j
 
 static int rewrap_jobs(struct hwkey *hw, const struct rewrap *o, struct job *jobs, size_t n, struct err *e)
 {
+	size_t failed = 0;
 	int r = 0;
 
 	if (o->plan)
 		return show_plan(hw, jobs, n, e);
 	for (struct device *d = hw->devices; r == 0 && d; d = d->next)
 		r = rewrap_device(hw, o, jobs, n, d, e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (jobs[i].move)
+			key_volumes_renew(hw, &jobs[i].entry, &failed);
+	if (r == 0 && failed)
+		return err_set(e, ENXIO, "keys are rewrapped, but %zu volumes are not: 'hwkey luks-enroll' renews one",
+			       failed);
 	return r;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cmd.h"
+#include "key-volumes.h"
 
 #include <errno.h>
 #include <string.h>
@@ -48,6 +48,8 @@ static void check_key(struct hwkey *hw, const char *name, struct result *res)
 	    ops->key->verify(dev, &entry.token, &res->state, &res->reason) < 0)
 		return;
 	check_pattern(dev, ops->key, &entry, res);
+	if (!res->reason.code)
+		(void)key_volumes_check(hw, &entry, &res->reason);
 }
 
 /* 5 is worth retrying elsewhere or later, 6 is not: the worst of all keys decides the exit status. */

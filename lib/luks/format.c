@@ -195,9 +195,10 @@ static int check_size(const struct luks_place *p, const struct luks_format *f, s
 		found = blkid_get_dev_size(fd);
 		size = found > 0 ? (uint64_t)found : 0;
 	}
-	return size >= HEADER + LEAST ? 0
-				      : err_set(e, ENOSPC, "'%s' has %llu bytes: the LUKS2 header alone takes 16 MiB", p->volume,
-						(unsigned long long)size);
+	if (size >= HEADER + LEAST)
+		return 0;
+	return err_set(e, ENOSPC, "'%s' has %llu bytes: the LUKS2 header alone takes 16 MiB", p->volume,
+		       (unsigned long long)size);
 }
 
 static int check(const struct luks_format *f, struct err *e)

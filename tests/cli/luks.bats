@@ -439,3 +439,28 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	fails 8 'header alone takes 16 MiB' hwkey luks-format small k
 	[ "$(stat -c %s small)" -eq 1048576 ]
 }
+
+@test "rewrap: renews the keyslots on the key's volumes, and says which it could not" {
+	hwkey change vol1 --volumes "$img:data,$BATS_TEST_TMPDIR/gone:gone"
+	format --recovery --output recovery
+	token() { cryptsetup luksDump --dump-json-metadata "$img" | grep '"blob"'; }
+	before=$(token)
+	run hwkey rewrap --to-new vol1
+	[ "$status" -eq 5 ]
+	[[ $output == *"volume '$BATS_TEST_TMPDIR/gone' of key 'vol1' keeps its old keyslot"* ]]
+	[ "$before" != "$(token)" ]
+	hwkey luks-open --test "$img"
+	cryptsetup open --test-passphrase --key-file recovery "$img"
+	[ "$(hwkey luks-status --raw --noheadings --output name "$img" | grep -c vol1)" -eq 1 ]
+}
+
+@test "validate: finds a header with the pattern of another key" {
+	hwkey change vol1 --volumes "$img:data"
+	format
+	hwkey validate vol1
+	hwkey generate -q other
+	hwkey setvp --force "$img" other
+	run hwkey validate vol1
+	[ "$status" -eq 6 ]
+	[[ $output == *"the header of '$img' has the verification pattern of another key"* ]]
+}
