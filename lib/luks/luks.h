@@ -26,7 +26,7 @@ struct luks_place {
 
 /* Who unseals: looked up by the caller, because the module knows no backend. */
 struct luks_source {
-	/* EINVAL: no such backend; ENODEV: its device is not here. */
+	/* EOPNOTSUPP: no such backend; ENODEV: its device is not here. */
 	int (*find)(const struct luks_source *, const char *backend, const struct device **ret_dev,
 		    const struct seal_ops **ret, struct err *e);
 	struct device *devices;
@@ -108,7 +108,7 @@ struct luks_module {
 	int (*status)(struct luks *, const struct luks_see *, struct err *e);
 	/* Finishes or undoes what was interrupted; a row for each thing done. Nothing to do: no row, nothing written. */
 	int (*repair)(struct luks *, const struct luks_source *, const struct luks_see *, struct err *e);
-	/* Tries each token, and AUTH's passphrase if given. 0 if at least one opens the volume, else EACCES. */
+	/* Tries each token, and AUTH's passphrase if given. 0 if at least one opens the volume, else EACCES. EBUSY: re-encryption. */
 	int (*test)(struct luks *, const struct luks_auth *, const struct luks_see *, struct err *e);
 	/* NAME NULL: only proves that it opens. KEY NULL: by AUTH. ENODEV: no device mapper here. */
 	int (*activate)(struct luks *, const struct luks_auth *, const struct luks_key *, const char *name, unsigned flags,
