@@ -108,7 +108,7 @@ struct luks_module {
 	int (*status)(struct luks *, const struct luks_see *, struct err *e);
 	/* Finishes or undoes what was interrupted; a row for each thing done. Nothing to do: no row, nothing written. */
 	int (*repair)(struct luks *, const struct luks_source *, const struct luks_see *, struct err *e);
-	/* Tries each token, and AUTH's passphrase if given. 0 if at least one opens the volume, else EACCES. EBUSY: re-encryption. */
+	/* Tries each token, and AUTH's passphrase if given. EACCES if nothing opens it, EBUSY while it is re-encrypted. */
 	int (*test)(struct luks *, const struct luks_auth *, const struct luks_see *, struct err *e);
 	/* NAME NULL: only proves that it opens. KEY NULL: by AUTH. ENODEV: no device mapper here. */
 	int (*activate)(struct luks *, const struct luks_auth *, const struct luks_key *, const char *name, unsigned flags,

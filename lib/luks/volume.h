@@ -48,7 +48,7 @@ int luks_seal(struct luks *, const struct luks_key *, const struct secret *passp
 	      struct err *e);
 int luks_unseal_by(struct luks *, const struct device *, const struct seal_ops *, const struct luks_token *,
 		   struct secret *ret, struct err *e);
-/* The passphrase in T. EBADMSG: of another volume or changed; EOPNOTSUPP, ENODEV, ENOKEY, EACCES: see struct luks_source. */
+/* The passphrase in T. EBADMSG: of another volume or changed; else what the source and the backend say. */
 int luks_unseal(struct luks *, const struct luks_source *, const struct luks_token *t, struct secret *ret, struct err *e);
 
 /* unlock.c: what opens the volume: its volume key, or a token that only its own plug-in can use. */
