@@ -27,7 +27,7 @@ void note(const struct env *env, const char *fmt, ...)
 	(void)fputc('\n', stderr);
 }
 
-/* -ENOENT without a message: no such credential. */
+/* Without a newline at its end. -ENOENT without a message: no such credential. */
 static int read_credential(const char *name, struct secret *ret, struct err *e)
 {
 	const char *path = secure_getenv("CREDENTIALS_DIRECTORY");
@@ -42,18 +42,18 @@ static int read_credential(const char *name, struct secret *ret, struct err *e)
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open credential '%s'", name);
 	r = secret_read(ret, fd, SECRET_MAX, e);
-	return r < 0 ? err_prefix(e, "credential '%s'", name) : 0;
+	if (r < 0)
+		return err_prefix(e, "credential '%s'", name);
+	if (ret->len && ret->data[ret->len - 1] == '\n')
+		ret->len--;
+	return 0;
 }
 
-static void strip_newline(struct secret *s)
-{
-	if (s->len && s->data[s->len - 1] == '\n')
-		s->len--;
-}
-
-/* One line, byte by byte: a buffered reader would keep a copy. */
+/* One line, byte by byte: a buffered reader would keep a copy. A line that is too long is read to its end all the same. */
 static int read_line(int fd, struct secret *s, struct err *e)
 {
+	bool fits = true;
+
 	for (;;) {
 		unsigned char *p = s->data + s->len;
 		ssize_t n = read(fd, p, 1);
@@ -63,10 +63,13 @@ static int read_line(int fd, struct secret *s, struct err *e)
 		if (n < 0)
 			return err_sys(e, "cannot read from the terminal");
 		if (n == 0 || *p == '\n')
-			return n == 0 && s->len == 0 ? err_set(e, ENOKEY, "no answer") : 0;
-		if (++s->len == LINE_SECRET_MAX)
-			return err_set(e, EFBIG, "answer is longer than %d bytes", LINE_SECRET_MAX - 1);
+			break;
+		fits = fits && s->len + 1 < LINE_SECRET_MAX;
+		s->len += fits;
 	}
+	if (!fits)
+		return err_set(e, EFBIG, "answer is longer than %d bytes", LINE_SECRET_MAX - 1);
+	return s->len ? 0 : err_set(e, ENOKEY, "no answer");
 }
 
 static int prompt(int tty, const char *text, bool echo, struct secret *ret, struct err *e)
@@ -87,7 +90,7 @@ static int prompt(int tty, const char *text, bool echo, struct secret *ret, stru
 	if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
 		return err_sys(e, "cannot use the terminal");
 	r = read_line(tty, &s, e);
-	(void)tcsetattr(tty, TCSANOW, &saved);
+	(void)tcsetattr(tty, TCSAFLUSH, &saved);	/* what was typed after an error is not for the shell */
 	if (!echo)
 		(void)dprintf(tty, "\n");
 	if (r == 0 && !echo && memchr(s.data, 3, s.len))	/* Ctrl-C */
@@ -114,8 +117,6 @@ int ask_secret(const struct env *env, const char *name, const char *text, struct
 	AUTO_CLOSE int tty = -1;
 	int r = read_credential(name, ret, e);
 
-	if (r == 0)
-		strip_newline(ret);
 	if (r != -ENOENT)
 		return r;
 	tty = open_tty(env, name, e);
@@ -128,8 +129,6 @@ int ask_new_secret(const struct env *env, const char *name, const char *text, st
 	AUTO_CLOSE int tty = -1;
 	int r = read_credential(name, ret, e);
 
-	if (r == 0)
-		strip_newline(ret);
 	if (r != -ENOENT)
 		return r;
 	tty = open_tty(env, name, e);
@@ -160,7 +159,7 @@ int confirm(struct hwkey *hw, const char *question, struct err *e)
 		return err_set(e, EACCES, "needs a confirmation and nobody can be asked here: use --force");
 	(void)snprintf(text, sizeof(text), "%s [y/N]", question);
 	r = prompt(tty, text, true, &answer, e);
-	if (r < 0)
+	if (r < 0 && r != -ENOKEY)
 		return r;
 	if (answer.len && (answer.data[0] == 'y' || answer.data[0] == 'Y'))
 		return 0;

@@ -67,27 +67,60 @@ static int renew(struct hwkey *hw, const char *name, const char *path, struct er
 	AUTO_VOLUME_KEY struct volume_key key = { 0 };
 	AUTO_VOLUME struct volume v = { 0 };
 	struct seen s = { .name = name };
+	struct env silent = hw->env;
 	int r = look(hw, path, &v, &s, e);
 
 	if (r < 0 || !s.has_slot)
 		return r;
+	silent.ask = NULL;
+	v.source.env = &silent;
 	r = volume_key_load(hw, name, &key, e);
 	return r < 0 ? r : v.ops->enroll(v.luks, &v.auth, &key.luks, NULL, e);
 }
 
-void key_volumes_renew(struct hwkey *hw, const struct entry *entry, size_t *failed)
+/* Is the element AT of a list also in LIST? The user may have taken a volume away from the key since. */
+static bool is_listed(const char *at, size_t len, const char *list)
 {
-	const char *at = props_get(&entry->props, "volumes");
+	for (; list && *list; list += strcspn(list, ","), list += *list == ',')
+		if (strcspn(list, ",") == len && !strncmp(list, at, len))
+			return true;
+	return false;
+}
+
+/* REST gets the elements that are not done, separated by commas; it has SIZE bytes, which is room for all of them. */
+static void renew_all(struct hwkey *hw, const struct entry *entry, const char *todo, char *rest, size_t size,
+		      size_t *failed)
+{
+	const char *at = todo, *volumes = props_get(&entry->props, "volumes");
 	char path[PATH_MAX];
 
-	while (next_volume(&at, path)) {
+	for (const char *element = at; next_volume(&at, path); element = at) {
+		size_t len = strcspn(element, ","), used = strlen(rest);
 		struct err why = { 0 };
 
-		if (renew(hw, entry->name, path, &why) == 0)
+		if (!is_listed(element, len, volumes) || renew(hw, entry->name, path, &why) == 0)
 			continue;
 		note(&hw->env, "volume '%s' of key '%s' keeps its old keyslot: %s", path, entry->name, why.msg);
 		++*failed;
+		(void)snprintf(rest + used, size - used, "%s%.*s", used ? "," : "", (int)len, element);
 	}
+}
+
+int key_volumes_renew(struct hwkey *hw, struct entry *entry, size_t *failed, struct err *e)
+{
+	const char *todo = props_get(&entry->props, PROP_RENEW_VOLUMES);
+	AUTO_FREE char *rest = todo ? calloc(1, strlen(todo) + 1) : NULL;
+	int r;
+
+	if (!todo)
+		return 0;
+	if (!rest)
+		return err_nomem(e);
+	renew_all(hw, entry, todo, rest, strlen(todo) + 1, failed);
+	if (!strcmp(rest, todo))
+		return 0;
+	r = props_set(&entry->props, PROP_RENEW_VOLUMES, *rest ? rest : NULL, e);
+	return r < 0 ? r : repo_update(&hw->repo, entry, false, e);
 }
 
 int key_volumes_check(struct hwkey *hw, const struct entry *entry, struct err *e)

@@ -6,10 +6,16 @@
 #include "cmd.h"
 
 /*
- * A new keyslot and token for the entry's key on each of its volumes that has one, the old ones removed after the proof.
- * A volume that is not here or fails is told by a note and counted; the others are done all the same.
+ * Volumes whose keyslots still stand for the token before the last rewrap, "VOL:DM,..." as in "volumes". Written together
+ * with the new token, so that a rewrap which was cut short, or did not find a volume, is finished by the next one.
  */
-void key_volumes_renew(struct hwkey *, const struct entry *, size_t *failed);
+#define PROP_RENEW_VOLUMES "hwkey-renew-volumes"
+
+/*
+ * Does them: a new keyslot and token on each that has one of the entry's key, the old ones removed after the proof. Asks
+ * nobody. What is not here or fails is told by a note, counted, and stays in the property.
+ */
+int key_volumes_renew(struct hwkey *, struct entry *, size_t *failed, struct err *e);
 
 /* EBADMSG: the header of one of its volumes holds another key's verification pattern. Absent volumes are passed over. */
 int key_volumes_check(struct hwkey *, const struct entry *, struct err *e);

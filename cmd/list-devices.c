@@ -11,7 +11,7 @@ static const struct column columns[] = {
 };
 
 static const char *const states[] = {
-	[DEVICE_ONLINE] = "online", [DEVICE_OFFLINE] = "offline", [DEVICE_LOCKED] = "locked",
+	[DEVICE_ONLINE] = "online", [DEVICE_OFFLINE] = "offline",
 };
 
 static const struct { enum role role; const char *name; } roles[] = {
@@ -58,7 +58,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	for (const struct device *d = hw->devices; r == 0 && d; d = d->next) {
 		char can[64];
 
-		format_roles(d->backend->roles, can, sizeof(can));
+		format_roles(d->roles, can, sizeof(can));
 		if (is_asked(d, args))
 			r = out_row(out, (const char *const[]){ d->id, d->backend->name, d->model, states[d->state], can,
 								d->why[0] ? d->why : NULL }, e);

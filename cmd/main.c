@@ -20,7 +20,7 @@ const struct opt opts_common[] = {
 		.complete = COMPLETE_DIR),
 	OPT_FLAG(struct common, batch, "batch", 0, "Ask nothing: fail instead"),
 	OPT_FLAG(struct common, quiet, "quiet", 'q', "Print errors only"),
-	OPT_FLAG(struct common, verbose, "verbose", 'V', "Say more"),
+	OPT_FLAG(struct common, verbose, "verbose", 'V', "Say which repository and devices are used"),
 	OPT_FLAG(struct common, help, "help", 'h', "Show this help"),
 	{ 0 }
 };
@@ -51,6 +51,15 @@ static int prepare(struct hwkey *hw, const struct cmd *c, struct err *e)
 	if (r == 0 && c->needs & NEED_DEVICES)
 		r = device_enumerate(&hw->env, &hw->devices, e);
 	return r;
+}
+
+static void say_what_is_used(const struct hwkey *hw, const struct cmd *c)
+{
+	if (c->needs & (NEED_REPO | NEED_REPO_WRITE))
+		note(&hw->env, "repository '%s'%s", hw->repo_path, hw->repo.dirfd < 0 ? ", not there yet" : "");
+	for (const struct device *d = hw->devices; d; d = d->next)
+		note(&hw->env, "device '%s' (%s) %s: %s", d->id, d->backend->name,
+		     d->state == DEVICE_ONLINE ? "is usable" : "is not usable", d->why);
 }
 
 static void release(struct hwkey *hw)
@@ -100,6 +109,8 @@ static int run(struct hwkey *hw, const struct cmd *c, int argc, const char **arg
 		r = check_args(c, &args, e);
 		if (r == 0)
 			r = prepare(hw, c, e);
+		if (r == 0 && hw->verbose)
+			say_what_is_used(hw, c);
 		if (r == 0)
 			r = c->run(hw, values, &args, e);
 	}

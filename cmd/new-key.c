@@ -20,7 +20,7 @@ static int select_by_type(struct hwkey *hw, const char *type, struct device **re
 	const struct device *unusable = NULL;
 
 	for (struct device *d = hw->devices; d; d = d->next) {
-		if (!(d->backend->roles & ROLE_KEY) || !makes_type(d->backend, type))
+		if (!(d->roles & ROLE_KEY) || !makes_type(d->backend, type))
 			continue;
 		if (d->state == DEVICE_ONLINE) {
 			*ret = d;
@@ -103,10 +103,11 @@ int new_key_store(struct hwkey *hw, const struct new_key *o, const char *name, s
 {
 	AUTO_ENTRY struct entry entry = { 0 };
 	char pattern[65];
-	int r = ops->pattern(dev, token, pattern, e);
+	struct key_state state;
+	int r = ops->pattern ? ops->pattern(dev, token, pattern, e) : ops->verify(dev, token, &state, e);
 
 	if (r == 0)
-		r = fill_entry(o, name, pattern, token, &entry, e);
+		r = fill_entry(o, name, ops->pattern ? pattern : NULL, token, &entry, e);
 	if (r == 0)
 		r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE, e);
 	if (r == 0 && o->volumes)

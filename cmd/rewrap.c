@@ -2,7 +2,7 @@
 /*
  * Re-protects keys: the same effective key under the trust source's current wrapping key. The new token is proven before
  * it replaces the old one: it opens, and to the key that the old one holds. Then the keyslots that stand for the key on its
- * volumes are renewed, each proven before the old one goes.
+ * volumes are renewed. Cut short anywhere, the next rewrap goes on.
  */
 #include "key-volumes.h"
 
@@ -23,37 +23,36 @@ static const struct opt opts[] = {
 
 static const struct column columns[] = {
 	{ "NAME", OUT_STRING, false }, { "TYPE", OUT_STRING, false }, { "UNDER", OUT_STRING, false },
-	{ "ACTION", OUT_STRING, false }, { "VOLUMES", OUT_LIST, false }, { 0 }
+	{ "ACTION", OUT_STRING, false }, { "VOLUMES", OUT_LIST, false }, { "REASON", OUT_STRING, false }, { 0 }
 };
 
 struct job {			/* one key */
 	struct entry entry;
+	const char *name, *type;
 	struct device *dev;
 	const struct key_ops *ops;
-	const char *type;
 	struct key_state state;
 	bool move;
+	struct err why;		/* code 0: can be done */
 };
 
-static int job_open(struct hwkey *hw, const struct rewrap *o, const char *name, struct job *j, struct err *e)
+static int job_open(struct hwkey *hw, const struct rewrap *o, struct job *j, struct err *e)
 {
-	const struct backend_ops *ops;
 	struct key key;
-	int r = repo_read(&hw->repo, name, &j->entry, e);
+	int r = repo_read(&hw->repo, j->name, &j->entry, e);
 
 	if (r == 0)
 		r = key_parse(j->entry.token.data, j->entry.token.len, &key, e);
-	if (r == 0)
-		r = device_of_backend(hw->devices, key_type_backend(key.type), &j->dev, e);
-	if (r == 0)
-		r = backend_ops(j->dev, &ops, e);
 	if (r < 0)
 		return r;
-	j->ops = ops->key;
 	j->type = key_type_name(key.type);
-	r = j->ops->verify(j->dev, &j->entry.token, &j->state, e);
-	j->move = o->to_new || !j->state.current;
-	return r < 0 ? err_prefix(e, "key '%s'", name) : 0;
+	r = device_of_key(hw->devices, &j->entry.token, &j->dev, &j->ops, e);
+	if (r == 0 && (!j->ops->rewrap || !j->ops->pattern))
+		r = err_set(e, EOPNOTSUPP, "device '%s' rewraps no keys", j->dev->id);
+	if (r == 0)
+		r = j->ops->verify(j->dev, &j->entry.token, &j->state, e);
+	j->move = r == 0 && (o->to_new || !j->state.current);
+	return r;
 }
 
 static int show_plan(struct hwkey *hw, const struct job *jobs, size_t n, struct err *e)
@@ -62,14 +61,17 @@ static int show_plan(struct hwkey *hw, const struct job *jobs, size_t n, struct 
 	int r = out_open(&out, "keys", columns, &hw->out, e);
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		const char *volumes = props_get(&jobs[i].entry.props, "volumes");
+		const struct job *j = &jobs[i];
+		const char *todo = props_get(&j->entry.props, PROP_RENEW_VOLUMES);
+		const char *volumes = j->move ? props_get(&j->entry.props, "volumes") : todo;
 		AUTO_FREE char *list = volumes && *volumes ? strdup(volumes) : NULL;
 
 		for (char *p = list; p && *p; p++)
 			if (*p == ',')
 				*p = '\n';
-		r = out_row(out, (const char *const[]){ jobs[i].entry.name, jobs[i].type, jobs[i].state.under,
-							jobs[i].move ? "rewrap" : "none", list }, e);
+		r = out_row(out, (const char *const[]){ j->name, j->type, j->state.under[0] ? j->state.under : NULL,
+							j->move ? "rewrap" : todo ? "renew volumes" : "none", list,
+							j->why.code ? j->why.msg : NULL }, e);
 	}
 	return r < 0 ? r : out_print(out, e);
 }
@@ -89,14 +91,17 @@ static int prove(const struct job *j, const struct blob *token, struct err *e)
 
 static int job_store(struct hwkey *hw, struct job *j, struct blob *token, struct err *e)
 {
+	const char *volumes = props_get(&j->entry.props, "volumes");
 	int r = prove(j, token, e);
 
 	if (r < 0)
-		return err_prefix(e, "key '%s'", j->entry.name);
+		return err_prefix(e, "key '%s'", j->name);
 	blob_done(&j->entry.token);
 	j->entry.token = *token;
 	*token = (struct blob){ 0 };
 	r = entry_stamp(&j->entry, "reencipher-time", e);
+	if (r == 0 && volumes && *volumes)
+		r = props_set(&j->entry.props, PROP_RENEW_VOLUMES, volumes, e);
 	return r < 0 ? r : repo_update(&hw->repo, &j->entry, true, e);
 }
 
@@ -128,31 +133,39 @@ static int rewrap_device(struct hwkey *hw, const struct rewrap *o, struct job *j
 
 static int rewrap_jobs(struct hwkey *hw, const struct rewrap *o, struct job *jobs, size_t n, struct err *e)
 {
-	size_t failed = 0;
-	int r = 0;
+	size_t volumes = 0;
+	int r = 0, code = 0;
 
-	if (o->plan)
-		return show_plan(hw, jobs, n, e);
 	for (struct device *d = hw->devices; r == 0 && d; d = d->next)
 		r = rewrap_device(hw, o, jobs, n, d, e);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		if (jobs[i].move)
-			key_volumes_renew(hw, &jobs[i].entry, &failed);
-	if (r == 0 && failed)
-		return err_set(e, ENXIO, "keys are rewrapped, but %zu volumes are not: 'hwkey luks-enroll' renews one",
-			       failed);
-	return r;
+		r = key_volumes_renew(hw, &jobs[i].entry, &volumes, e);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (!jobs[i].why.code)
+			continue;
+		note(&hw->env, "key '%s' is as it was: %s", jobs[i].name, jobs[i].why.msg);
+		code = code ? code : jobs[i].why.code;
+	}
+	if (r == 0 && volumes)
+		return err_set(e, ENXIO, "%zu volumes are still to be done: the next rewrap goes on", volumes);
+	return r == 0 && code ? err_set(e, code, "not every key could be rewrapped") : r;
 }
 
+/* A key that is named and cannot be done stops the command before it did anything; of all keys, only itself. */
 static int run_names(struct hwkey *hw, const struct rewrap *o, const char *const *names, size_t n, struct err *e)
 {
 	struct job *jobs = calloc(n + 1, sizeof(*jobs));
 	int r = jobs ? 0 : err_nomem(e);
 
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = job_open(hw, o, names[i], &jobs[i], e);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		jobs[i].name = names[i];
+		if (job_open(hw, o, &jobs[i], &jobs[i].why) == 0 || o->all)
+			continue;
+		*e = jobs[i].why;
+		r = err_prefix(e, "key '%s'", names[i]);
+	}
 	if (r == 0)
-		r = rewrap_jobs(hw, o, jobs, n, e);
+		r = o->plan ? show_plan(hw, jobs, n, e) : rewrap_jobs(hw, o, jobs, n, e);
 	for (size_t i = 0; jobs && i < n; i++)
 		entry_done(&jobs[i].entry);
 	free(jobs);
@@ -168,9 +181,11 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 
 	if (o->all == (args->argc > 0))
 		return err_set(e, EINVAL, "name keys, or give --all");
-	if (!o->all)
+	r = repo_open(&hw->repo, hw->repo_path, o->plan ? 0 : REPO_WRITE, e);
+	if (r == 0 && !o->all)
 		return run_names(hw, o, args->argv, (size_t)args->argc, e);
-	r = repo_names(&hw->repo, &all, &n, e);
+	if (r == 0)
+		r = repo_names(&hw->repo, &all, &n, e);
 	return r < 0 ? r : run_names(hw, o, (const char *const *)all, n, e);
 }
 
@@ -181,6 +196,6 @@ const struct cmd cmd_rewrap = {
 	.opts = opts,
 	.max_args = -1,
 	.complete = { COMPLETE_KEY },
-	.needs = NEED_DEVICES | NEED_REPO_WRITE | SHOWS,
+	.needs = NEED_DEVICES | SHOWS,
 	.run = run,
 };

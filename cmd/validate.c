@@ -35,7 +35,7 @@ static void check_pattern(struct device *dev, const struct key_ops *ops, const s
 static void check_key(struct hwkey *hw, const char *name, struct result *res)
 {
 	AUTO_ENTRY struct entry entry = { 0 };
-	const struct backend_ops *ops;
+	const struct key_ops *ops;
 	struct device *dev;
 	struct key key;
 
@@ -43,11 +43,10 @@ static void check_key(struct hwkey *hw, const char *name, struct result *res)
 	    key_parse(entry.token.data, entry.token.len, &key, &res->reason) < 0)
 		return;
 	res->type = key_type_name(key.type);
-	if (device_of_backend(hw->devices, key_type_backend(key.type), &dev, &res->reason) < 0 ||
-	    backend_ops(dev, &ops, &res->reason) < 0 ||
-	    ops->key->verify(dev, &entry.token, &res->state, &res->reason) < 0)
+	if (device_of_key(hw->devices, &entry.token, &dev, &ops, &res->reason) < 0 ||
+	    ops->verify(dev, &entry.token, &res->state, &res->reason) < 0)
 		return;
-	check_pattern(dev, ops->key, &entry, res);
+	check_pattern(dev, ops, &entry, res);
 	if (!res->reason.code)
 		(void)key_volumes_check(hw, &entry, &res->reason);
 }

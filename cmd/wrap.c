@@ -42,6 +42,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		r = new_key_device(hw, &o->key, &dev, &ops, &params, e);
 	if (r == 0)
 		r = set_bits(&clear, &params, e);
+	if (r == 0 && !ops->wrap)
+		r = err_set(e, EOPNOTSUPP, "device '%s' takes no key from outside", dev->id);
 	if (r == 0)
 		r = ops->wrap(dev, &params, &clear, &token, e);
 	return r < 0 ? r : new_key_store(hw, &o->key, args->argv[0], dev, ops, &token, e);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "blob.h"
 #include "err.h"
 #include "module.h"
 #include "secret.h"
@@ -32,6 +33,7 @@ int device_add(struct device **list, const struct backend *b, const struct env *
 	d->backend = b;
 	d->env = env;
 	d->state = state;
+	d->roles = b->roles;
 	(void)snprintf(d->id, sizeof(d->id), "%s", id);
 	(void)snprintf(d->model, sizeof(d->model), "%s", model);
 	(void)snprintf(d->why, sizeof(d->why), "%s", why);
@@ -41,20 +43,42 @@ int device_add(struct device **list, const struct backend *b, const struct env *
 	return 0;
 }
 
+/* What stops one backend must not stop the others: it becomes a device that says why it is not usable. */
+static int probe(const struct backend *b, const struct env *env, struct device **list, struct err *e)
+{
+	struct err why = { 0 };
+	int r = b->probe(env, list, &why);
+
+	if (r == 0 || r == -ENODEV)
+		return 0;
+	return device_add(list, b, env, b->name, "", DEVICE_OFFLINE, why.msg, e);
+}
+
 int device_enumerate(const struct env *env, struct device **ret, struct err *e)
 {
 	struct device *list = NULL;
+	int r = 0;
 
-	for (size_t i = 0; backends[i]; i++) {
-		int r = backends[i]->probe(env, &list, e);
+	for (size_t i = 0; r == 0 && backends[i]; i++)
+		r = probe(backends[i], env, &list, e);
+	if (r < 0)
+		device_free_list(list);
+	else
+		*ret = list;
+	return r;
+}
 
-		if (r < 0 && r != -ENODEV) {
-			device_free_list(list);
-			return err_prefix(e, "%s", backends[i]->name);
-		}
-	}
-	*ret = list;
-	return 0;
+int device_enumerate_backend(const struct env *env, const char *name, struct device **ret, struct err *e)
+{
+	const struct backend *b = backend_find(name);
+	struct device *list = NULL;
+	int r = b ? probe(b, env, &list, e) : 0;
+
+	if (r == 0 && !list)
+		r = err_set(e, ENODEV, "trust source '%s' is not on this machine", name);
+	if (r == 0)
+		*ret = list;
+	return r;
 }
 
 void device_free_list(struct device *d)
@@ -81,7 +105,7 @@ static int select_by_id(struct device *list, enum role role, const char *id, str
 	for (struct device *d = list; d; d = d->next) {
 		if (!is_called(d, id))
 			continue;
-		if (!(d->backend->roles & role))
+		if (!(d->roles & role))
 			return err_set(e, EOPNOTSUPP, "device '%s' (%s) cannot do this", id, d->backend->name);
 		if (d->state != DEVICE_ONLINE)
 			return err_set(e, ENODEV, "device '%s' is not usable: %s", id, d->why);
@@ -96,7 +120,7 @@ int device_select(struct device *list, enum role role, const char *id, struct de
 	if (id)
 		return select_by_id(list, role, id, ret, e);
 	for (struct device *d = list; d; d = d->next) {
-		if ((d->backend->roles & role) && d->state == DEVICE_ONLINE) {
+		if ((d->roles & role) && d->state == DEVICE_ONLINE) {
 			*ret = d;
 			return 0;
 		}
@@ -120,6 +144,25 @@ int device_of_backend(struct device *list, const char *name, struct device **ret
 	if (seen)
 		return err_set(e, ENODEV, "device '%s' is not usable: %s", seen->id, seen->why);
 	return err_set(e, ENODEV, "trust source '%s' is not on this machine", name);
+}
+
+int device_of_key(struct device *list, const struct blob *token, struct device **ret, const struct key_ops **ret_ops,
+		  struct err *e)
+{
+	const struct backend_ops *ops;
+	struct device *dev;
+	struct key key;
+	int r = key_parse(token->data, token->len, &key, e);
+
+	if (r == 0)
+		r = device_of_backend(list, key_type_backend(key.type), &dev, e);
+	if (r == 0)
+		r = backend_ops(dev, &ops, e);
+	if (r < 0)
+		return r;
+	*ret = dev;
+	*ret_ops = ops->key;
+	return 0;
 }
 
 int backend_ops(const struct device *dev, const struct backend_ops **ret, struct err *e)

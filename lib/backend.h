@@ -29,13 +29,17 @@ enum role {
 	ROLE_STORE = 1 << 2,	/* a platform keystore: labelled objects */
 };
 
-enum device_state { DEVICE_ONLINE, DEVICE_OFFLINE, DEVICE_LOCKED };
+enum device_state {
+	DEVICE_ONLINE,			/* usable, perhaps after a question through env->ask */
+	DEVICE_OFFLINE,			/* there, not usable */
+};
 
 struct device {
 	const struct backend *backend;
 	char id[64];			/* unique on this machine: "local", "tpm0", "00.0035" */
 	char model[64];
 	enum device_state state;
+	unsigned roles;			/* of enum role: the backend's, or fewer where probe says so */
 	char why[128];			/* if not online what to do about it, else what protects its keys */
 	const struct env *env;
 	struct secret *session;		/* the body's own, empty at first, kept from call to call, wiped with the device */
@@ -45,7 +49,7 @@ struct device {
 struct backend {
 	const char *name;		/* also of its shared object */
 	const char *summary;
-	unsigned roles;			/* of enum role */
+	unsigned roles;			/* of enum role: what its devices can at most */
 	const char *const *key_types;	/* for generate --type, lower case, NULL-terminated, strongest first */
 	/* Appends what is on this machine to *list. -ENODEV: nothing. Cheap, opens no key, asks nothing. */
 	int (*probe)(const struct env *, struct device **list, struct err *e);
@@ -68,7 +72,7 @@ struct key_state {			/* verify: the token opens here, and under what */
 	bool current;			/* false: rewrap would move it */
 };
 
-struct key_ops {
+struct key_ops {			/* generate and verify are there always, the others may be NULL: "cannot" */
 	int (*generate)(const struct device *, const struct key_params *, struct blob *ret_token, struct err *e);
 	int (*wrap)(const struct device *, const struct key_params *, const struct secret *clear, struct blob *ret_token,
 		    struct err *e);
@@ -76,7 +80,6 @@ struct key_ops {
 	int (*rewrap)(const struct device *, unsigned flags, const struct blob *tokens, size_t n, struct blob *ret_tokens,
 		      struct err *e);
 	int (*verify)(const struct device *, const struct blob *token, struct key_state *ret, struct err *e);
-	/* NULL where the effective key never leaves the trust source. */
 	int (*unwrap)(const struct device *, const struct blob *token, struct secret *ret_clear, struct err *e);
 	/* 64 lower-case hex digits and a NUL: zkey's verification pattern of the effective key. */
 	int (*pattern)(const struct device *, const struct blob *token, char ret[65], struct err *e);
@@ -164,13 +167,19 @@ const struct backend *backend_find(const char *name);	/* NULL: no such backend *
 
 int device_add(struct device **list, const struct backend *, const struct env *, const char *id, const char *model,
 	       enum device_state, const char *why, struct err *e);
+/* A backend whose probe fails is one offline device that says why: the others are not its victims. */
 int device_enumerate(const struct env *, struct device **ret, struct err *e);
+/* The devices of one backend: what opens a token that names it. ENODEV without one. */
+int device_enumerate_backend(const struct env *, const char *name, struct device **ret, struct err *e);
 void device_free_list(struct device *);
 
 /* The device called ID (or BACKEND:ID); without ID the first one online that plays ROLE. *ret stays LIST's. */
 int device_select(struct device *list, enum role, const char *id, struct device **ret, struct err *e);
 /* The first online device of the backend called NAME: what a token or a sealed file names. */
 int device_of_backend(struct device *list, const char *name, struct device **ret, struct err *e);
+/* The device that opens the key token TOKEN, and its operations. */
+int device_of_key(struct device *list, const struct blob *token, struct device **ret, const struct key_ops **ret_ops,
+		  struct err *e);
 
 /* Loads the body of DEV's backend; *ret lives until the process ends. */
 int backend_ops(const struct device *, const struct backend_ops **ret, struct err *e);

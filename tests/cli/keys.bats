@@ -15,7 +15,8 @@ token() { sha256sum "$HWKEY_REPOSITORY/$1.skey"; }
 		hwkey generate -q -k $bits k$bits
 	done
 	run hwkey generate -q --xts x256
-	[ "$status" -eq 0 ] && [ -z "$output" ]
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
 	hwkey validate
 	[ "$(stat -c %s "$HWKEY_REPOSITORY"/{k128,k192,k256,x256}.skey | xargs)" = '128 136 144 176' ]
 }
@@ -104,4 +105,24 @@ token() { sha256sum "$HWKEY_REPOSITORY/$1.skey"; }
 		run hwkey validate a
 		[ "$status" -eq 6 ]
 	done
+}
+
+@test "rewrap --all: a key of another trust source does not stop the others" {
+	hwkey generate -q a
+	hwkey generate -q b
+	hwkey import -q foreign "$top/tests/data/zkey-repository/cbc_cipher.skey"
+	before=$(token b)
+	run hwkey rewrap --all --to-new
+	[ "$status" -eq 5 ]
+	[[ $output == *"key 'foreign' is as it was: trust source 'cex' is not on this machine"* ]]
+	[ "$before" != "$(token b)" ]
+	hwkey rewrap --all --plan | grep -q '^foreign .*not on this machine'
+	before=$(token b)
+	fails 5 "key 'foreign'" hwkey rewrap --to-new b foreign
+	[ "$before" = "$(token b)" ]
+}
+
+@test "rewrap --plan makes no repository" {
+	fails 3 "'none'" hwkey rewrap --plan none
+	[ ! -e "$HWKEY_REPOSITORY" ]
 }

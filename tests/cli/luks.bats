@@ -448,6 +448,7 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	run hwkey rewrap --to-new vol1
 	[ "$status" -eq 5 ]
 	[[ $output == *"volume '$BATS_TEST_TMPDIR/gone' of key 'vol1' keeps its old keyslot"* ]]
+	hwkey rewrap --all --plan | grep -q "vol1 .*renew volumes  *$BATS_TEST_TMPDIR/gone:gone"
 	[ "$before" != "$(token)" ]
 	hwkey luks-open --test "$img"
 	cryptsetup open --test-passphrase --key-file recovery "$img"
