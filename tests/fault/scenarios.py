@@ -119,11 +119,11 @@ SCENARIOS = [
         SLOTS + ADD + "hwkey pks-config --remove-slot=plain; printf new >new",
         "for p in new old; do printf $p >cred/hwkey.pks-passphrase; hwkey pks-read o1 && echo $p; done; true", after=PASSPHRASE_AFTER, slow=True),
     volume("luks-format", ["hwkey", "luks-format", "{W}/vol", "k1"], KEYS + "truncate -s 20M vol; cp --sparse=always vol blank", FORMATTED,
-           "hwkey luks-open --test vol >/dev/null || hwkey luks-format vol k1 --force; " + VOLUME_AFTER, accept=(b"unfinished\n",)),
+           "hwkey luks-open --test vol >/dev/null || hwkey luks-format vol k1 --force --batch; " + VOLUME_AFTER, accept=(b"unfinished\n",)),
     volume("luks-format-new", ["hwkey", "luks-format", "{W}/vol", "k1", "--size", "20M"], KEYS,
            "if [ ! -e vol ]; then echo none; elif hwkey luks-open --test vol >/dev/null; then echo opens; else echo unfinished; fi",
            "[ -s vol ] || { rm -f vol; hwkey luks-format vol k1 --size 20M; }\n"
-           "hwkey luks-open --test vol >/dev/null || hwkey luks-format vol k1 --force; " + VOLUME_AFTER, accept=(b"unfinished\n",)),
+           "hwkey luks-open --test vol >/dev/null || hwkey luks-format vol k1 --force --batch; " + VOLUME_AFTER, accept=(b"unfinished\n",)),
     volume("luks-enroll", ["hwkey", "luks-enroll", "{W}/vol", "k2"]),
     volume("luks-replace", ["hwkey", "luks-enroll", "{W}/vol", "k2", "--replace", "k1"],
            accept=(b"hwkey k1 yes\nhwkey k2 yes\n",)),
