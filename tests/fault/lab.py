@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -17,7 +18,8 @@ LIMIT = 60  # seconds that any one command may take
 
 
 def scratch():
-    """A new directory in memory if there is such a file system, else in the build tree."""
+    """A new directory in memory if there is such a file system, else in the build tree. SIGTERM lets it be removed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     for base in ("/dev/shm", BUILD):
         if os.access(base, os.W_OK):
             path = os.path.join(base, "hwkey-fault.%d" % os.getpid())
