@@ -58,10 +58,12 @@ cmd_src  := $(wildcard cmd/*.c)
 out_src  := $(wildcard lib/out/*.c)
 seal_src := $(wildcard lib/seal/*.c)
 luks_src := $(filter-out lib/luks/plugin.c,$(wildcard lib/luks/*.c))
-soft_src := $(wildcard backends/soft/*.c)
+backend_names := $(patsubst backends/%.c,%,$(filter-out backends/registry.c,$(face_src)))
+$(foreach b,$(backend_names),$(eval $(b)_src := $(wildcard backends/$(b)/*.c)))
+body_src := $(foreach b,$(backend_names),$($(b)_src))
 plugin_src := $(wildcard lib/luks/plugin.c lib/luks/luks-token.c)
-all_src  := $(lib_src) $(face_src) $(cmd_src) $(out_src) $(seal_src) $(luks_src) $(soft_src) lib/luks/plugin.c
-modules  := $(foreach m,out seal soft luks,$(if $($(m)_src),$m))
+all_src  := $(lib_src) $(face_src) $(cmd_src) $(out_src) $(seal_src) $(luks_src) $(body_src) lib/luks/plugin.c
+modules  := out seal luks $(backend_names)
 module_so := $(modules:%=$(moddir)/%.so)
 objs      = $(patsubst %.c,$(B)/%.o,$(1))
 
@@ -74,7 +76,7 @@ ifneq ($(V),1)
 Q = @printf '  %-7s %s\n' $1 $(patsubst $(B)/%,%,$@);
 endif
 
-all: $(bin) $(module_so) $(if $(plugin_src),$(plugin)) $(B)/hwkey $(B)/hwkey.bash ## the binary, its modules and the token plug-in
+all: $(bin) $(module_so) $(plugin) $(B)/hwkey $(B)/hwkey.bash ## the binary, its modules and the token plug-in
 
 $(B)/hwkey: $(bin)
 	@ln -sfn $(patsubst $(B)/%,%,$(bin)) $@
@@ -125,7 +127,7 @@ $(B)/flags:
 # Unit tests: tests/unit/NAME.c is linked with the whole library and the objects of every module.
 unit_src := $(wildcard tests/unit/*.c)
 units    := $(unit_src:tests/unit/%.c=$(B)/unit/%)
-unit_objs = $(call objs,tests/support/module-dir.c $(seal_src) $(luks_src) $(soft_src) $(face_src)) $(B)/libhwkey.a
+unit_objs = $(call objs,tests/support/module-dir.c $(seal_src) $(luks_src) $(body_src) $(face_src)) $(B)/libhwkey.a
 $(B)/tests/support/module-dir.o: extra := -DMODULE_DIR='"$(abspath $(moddir))"'
 unit_libs = $(LIBS_cmocka) $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto) $(LIBS_md) $(LIBS_popt)
 

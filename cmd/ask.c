@@ -4,9 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <termios.h>
 
 #include "lib/file.h"
@@ -32,15 +36,18 @@ static int read_credential(const char *name, struct secret *ret, struct err *e)
 {
 	const char *path = secure_getenv("CREDENTIALS_DIRECTORY");
 	AUTO_CLOSE int dir = -1, fd = -1;
+	struct stat st;
 	int r;
 
-	if (!path)
+	if (!path || !*path)
 		return -ENOENT;
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0)
-		fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open credential '%s'", name);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(e, EACCES, "credential '%s' is not a regular file", name);
 	r = secret_read(ret, fd, SECRET_MAX, e);
 	if (r < 0)
 		return err_prefix(e, "credential '%s'", name);
@@ -49,52 +56,99 @@ static int read_credential(const char *name, struct secret *ret, struct err *e)
 	return 0;
 }
 
+/* A signal waits while the terminal is not as it was: STOP is readable when one is pending. */
+struct guard {
+	sigset_t mask;
+	int stop;
+};
+
+static int guard_begin(struct guard *g, struct err *e)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP };
+	sigset_t stops;
+
+	(void)sigemptyset(&stops);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		(void)sigaddset(&stops, signals[i]);
+	g->stop = signalfd(-1, &stops, SFD_CLOEXEC);
+	if (g->stop < 0 || sigprocmask(SIG_BLOCK, &stops, &g->mask) < 0)
+		return err_sys(e, "cannot use the terminal");
+	return 0;
+}
+
+static void guard_end(struct guard *g)
+{
+	(void)close(g->stop);
+	(void)sigprocmask(SIG_SETMASK, &g->mask, NULL);
+}
+
+/* The next byte: 1, 0 at the end, or -errno. */
+static int read_byte(int fd, const struct guard *g, unsigned char *ret, struct err *e)
+{
+	struct pollfd p[] = { { .fd = fd, .events = POLLIN }, { .fd = g->stop, .events = POLLIN } };
+	ssize_t n;
+
+	while (poll(p, ARRAY_SIZE(p), -1) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "cannot read from the terminal");
+	if (p[1].revents)
+		return err_set(e, EINTR, "interrupted");
+	do
+		n = read(fd, ret, 1);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? err_sys(e, "cannot read from the terminal") : (int)n;
+}
+
 /* One line, byte by byte: a buffered reader would keep a copy. A line that is too long is read to its end all the same. */
-static int read_line(int fd, struct secret *s, struct err *e)
+static int read_line(int fd, const struct guard *g, struct secret *s, struct err *e)
 {
 	bool fits = true;
+	int r;
 
-	for (;;) {
-		unsigned char *p = s->data + s->len;
-		ssize_t n = read(fd, p, 1);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "cannot read from the terminal");
-		if (n == 0 || *p == '\n')
-			break;
+	while ((r = read_byte(fd, g, s->data + s->len, e)) == 1 && s->data[s->len] != '\n') {
 		fits = fits && s->len + 1 < LINE_SECRET_MAX;
 		s->len += fits;
 	}
+	if (r < 0)
+		return r;
 	if (!fits)
 		return err_set(e, EFBIG, "answer is longer than %d bytes", LINE_SECRET_MAX - 1);
 	return s->len ? 0 : err_set(e, ENOKEY, "no answer");
 }
 
-static int prompt(int tty, const char *text, bool echo, struct secret *ret, struct err *e)
+/* Asks and reads while the terminal is guarded. */
+static int converse(int tty, const struct guard *g, const char *text, bool echo, struct secret *s, struct err *e)
 {
-	AUTO_SECRET struct secret s = { 0 };
 	struct termios saved, quiet;
 	int r;
 
 	if (tcgetattr(tty, &saved) < 0)
 		return err_sys(e, "cannot use the terminal");
-	r = secret_alloc(&s, LINE_SECRET_MAX, e);
-	if (r < 0)
-		return r;
 	quiet = saved;
 	if (!echo)
-		quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);	/* no signal leaves the terminal without echo */
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
 	(void)dprintf(tty, "%s ", text);
 	if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
 		return err_sys(e, "cannot use the terminal");
-	r = read_line(tty, &s, e);
+	r = read_line(tty, g, s, e);
 	(void)tcsetattr(tty, TCSAFLUSH, &saved);	/* what was typed after an error is not for the shell */
 	if (!echo)
 		(void)dprintf(tty, "\n");
-	if (r == 0 && !echo && memchr(s.data, 3, s.len))	/* Ctrl-C */
-		r = err_set(e, EINTR, "interrupted");
+	return r;
+}
+
+static int prompt(int tty, const char *text, bool echo, struct secret *ret, struct err *e)
+{
+	AUTO_SECRET struct secret s = { 0 };
+	struct guard g;
+	int r = secret_alloc(&s, LINE_SECRET_MAX, e);
+
+	if (r == 0)
+		r = guard_begin(&g, e);
+	if (r < 0)
+		return r;
+	r = converse(tty, &g, text, echo, &s, e);
+	guard_end(&g);			/* a signal that waited is obeyed here */
 	if (r < 0)
 		return r;
 	*ret = s;

@@ -2,6 +2,7 @@
 /* What was looked for, what was found, what to do next. Every check is a row; none changes anything. */
 #include "cmd.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -32,62 +33,89 @@ static void find(struct finding *f, enum verdict v, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Who may replace PATH may run code in whoever opens a volume: root alone, all the way up. */
-static int check_owner(const char *path, struct finding *f)
+/* Who may replace PATH may run code in whoever opens a volume: root alone, all the way up. False: F says why not. */
+static bool is_roots(const char *path, struct finding *f)
 {
 	char at[PATH_MAX];
 	struct stat st;
 
-	if (!realpath(path, at))
-		return -errno;
+	if (!realpath(path, at)) {
+		find(f, WARNING, "cannot look at '%s': %s", path, strerror(errno));
+		return false;
+	}
 	for (;;) {
 		char *slash = strrchr(at, '/');
 
-		if (stat(at, &st) < 0)
-			return -errno;
+		if (stat(at[0] ? at : "/", &st) < 0) {
+			find(f, WARNING, "cannot look at '%s': %s", at, strerror(errno));
+			return false;
+		}
 		if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH) && !(st.st_mode & S_ISVTX))) {
 			find(f, BAD, "'%s' (mode %04o, owner %u) can be changed by others than root: "
 			     "chown root, chmod go-w", at, st.st_mode & 07777, st.st_uid);
-			return -EPERM;
+			return false;
 		}
-		if (slash == at)
-			return 0;
+		if (!slash)
+			return true;
 		*slash = '\0';
 	}
 }
 
-static void check_plugin(struct hwkey *hw, struct finding *f)
+static void check_plugin(struct finding *f)
 {
 	static const char path[] = TOKENDIR "/libcryptsetup-token-hwkey.so";
-	int r = check_owner(path, f);
 
-	(void)hw;
-	if (r == -ENOENT)
+	if (access(path, F_OK) < 0)
 		find(f, WARNING, "no '%s': cryptsetup and systemd cannot unlock volumes; run 'make install'", path);
-	else if (r < 0 && r != -EPERM)
-		find(f, WARNING, "cannot look at '%s': %s", path, strerror(-r));
-	else if (r == 0)
+	else if (is_roots(path, f))
 		find(f, OK, "'%s'", path);
 }
 
-static void check_modules(struct hwkey *hw, struct finding *f)
+/* A module that loads is where its table is. */
+static bool is_sound(const char *module, struct finding *f)
 {
-	static const char *const names[] = { "out", "soft", "seal", "luks", NULL };
 	struct err e = { 0 };
 	const void *table;
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	Dl_info so;
 
-	(void)hw;
-	for (size_t i = 0; names[i]; i++) {
-		if (module_load(names[i], &table, &e) < 0) {
-			find(f, BAD, "%s", e.msg);
-			return;
-		}
+	if (module_load(module, &table, &e) < 0) {
+		find(f, BAD, "%s", e.msg);
+		return false;
 	}
-	exe[n > 0 ? n : 0] = '\0';
-	if (check_owner(exe, f) == 0)
-		find(f, OK, "'%s' and its modules", exe);
+	return !dladdr(table, &so) || is_roots(so.dli_fname, f);
+}
+
+static void check_program(struct finding *f)
+{
+	static const char *const modules[] = { "out", "seal", "luks" };
+	size_t n = 0;
+
+	if (!is_roots("/proc/self/exe", f))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++, n++)
+		if (!is_sound(modules[i], f))
+			return;
+	for (size_t i = 0; backends[i]; i++, n++)
+		if (!is_sound(backends[i]->name, f))
+			return;
+	find(f, OK, "the binary and its %zu modules", n);
+}
+
+/* /proc/misc, because libdevmapper creates /dev/mapper/control even where the kernel has no device-mapper. */
+static void check_dm(struct finding *f)
+{
+	FILE *misc = fopen("/proc/misc", "re");
+	char line[256];
+	bool found = false;
+
+	while (misc && fgets(line, sizeof(line), misc))
+		found |= strstr(line, " device-mapper\n") != NULL;
+	if (misc)
+		(void)fclose(misc);
+	if (found)
+		find(f, OK, "device-mapper is there");
+	else
+		find(f, WARNING, "no device-mapper: volumes can be made and tested, not opened; try 'modprobe dm-crypt'");
 }
 
 static void check_repository(struct hwkey *hw, struct finding *f)
@@ -104,49 +132,12 @@ static void check_repository(struct hwkey *hw, struct finding *f)
 		find(f, OK, "'%s', %zu keys", hw->repo_path, n);
 }
 
-static void check_devices(struct hwkey *hw, struct finding *f)
-{
-	size_t usable = 0;
-	struct err e = { 0 };
-
-	if (device_enumerate(&hw->env, &hw->devices, &e) < 0) {
-		find(f, BAD, "%s", e.msg);
-		return;
-	}
-	for (const struct device *d = hw->devices; d; d = d->next)
-		usable += d->state == DEVICE_ONLINE;
-	if (usable)
-		find(f, OK, "%zu usable; see 'hwkey list-devices'", usable);
-	else
-		find(f, BAD, "none is usable; see 'hwkey list-devices'");
-}
-
-/* /proc/misc, because libdevmapper creates /dev/mapper/control even where the kernel has no device-mapper. */
-static void check_dm(struct hwkey *hw, struct finding *f)
-{
-	FILE *misc = fopen("/proc/misc", "re");
-	char line[256];
-	bool found = false;
-
-	(void)hw;
-	while (misc && fgets(line, sizeof(line), misc))
-		found |= strstr(line, " device-mapper\n") != NULL;
-	if (misc)
-		(void)fclose(misc);
-	if (found)
-		find(f, OK, "device-mapper is there");
-	else
-		find(f, WARNING, "no device-mapper: volumes can be made and tested, not opened; try 'modprobe dm-crypt'");
-}
-
 static const struct {
 	const char *name;
-	void (*check)(struct hwkey *, struct finding *);
+	void (*check)(struct finding *);
 } checks[] = {
-	{ "trust sources", check_devices },
-	{ "program", check_modules },
+	{ "program", check_program },
 	{ "token plug-in", check_plugin },
-	{ "repository", check_repository },
 	{ "dm-crypt", check_dm },
 };
 
@@ -154,24 +145,63 @@ static const struct column columns[] = {
 	{ "CHECK", OUT_STRING, false }, { "VERDICT", OUT_STRING, false }, { "FOUND", OUT_STRING, false }, { 0 }
 };
 
+struct report {
+	struct out *out;
+	size_t bad, usable;
+};
+
+static int tell(struct report *rep, const char *name, const struct finding *f, struct err *e)
+{
+	rep->bad += f->verdict == BAD;
+	return out_row(rep->out, (const char *const[]){ name, verdicts[f->verdict], f->text }, e);
+}
+
+/* A row for each trust source. */
+static int tell_devices(struct hwkey *hw, struct report *rep, struct err *e)
+{
+	int r = 0;
+
+	for (const struct device *d = hw->devices; r == 0 && d; d = d->next) {
+		struct finding f = { .verdict = d->state == DEVICE_ONLINE ? OK : WARNING };
+		char name[128];
+
+		rep->usable += d->state == DEVICE_ONLINE;
+		(void)snprintf(name, sizeof(name), "%s:%s", d->backend->name, d->id);
+		(void)snprintf(f.text, sizeof(f.text), "%s; %s", d->model, d->why);
+		r = tell(rep, name, &f, e);
+	}
+	return r;
+}
+
+static int report(struct hwkey *hw, struct report *rep, struct err *e)
+{
+	struct finding f = { 0 };
+	int r = tell_devices(hw, rep, e);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(checks); i++) {
+		checks[i].check(&f);
+		r = tell(rep, checks[i].name, &f, e);
+	}
+	check_repository(hw, &f);
+	if (r == 0)
+		r = tell(rep, "repository", &f, e);
+	return r < 0 ? r : out_print(rep->out, e);
+}
+
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	AUTO_OUT struct out *out = NULL;
-	size_t bad = 0;
+	struct report rep = { 0 };
 	int r = out_open(&out, "checks", columns, &hw->out, e);
 
 	(void)values, (void)args;
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(checks); i++) {
-		struct finding f = { 0 };
-
-		checks[i].check(hw, &f);
-		bad += f.verdict == BAD;
-		r = out_row(out, (const char *const[]){ checks[i].name, verdicts[f.verdict], f.text }, e);
-	}
+	rep.out = out;
 	if (r == 0)
-		r = out_print(out, e);
-	if (r == 0 && bad)
-		return err_set(e, EPERM, "%zu of the checks found something that must be mended", bad);
+		r = report(hw, &rep, e);
+	if (r == 0 && !rep.usable)
+		return err_set(e, ENODEV, "no trust source is usable here");
+	if (r == 0 && rep.bad)
+		return err_set(e, EPERM, "%zu of the checks found something that must be mended", rep.bad);
 	return r;
 }
 
@@ -179,6 +209,6 @@ const struct cmd cmd_doctor = {
 	.name = "doctor",
 	.synopsis = "",
 	.summary = "Check what keys and volumes need on this machine, and say what to do",
-	.needs = SHOWS,
+	.needs = NEED_DEVICES | SHOWS,
 	.run = run,
 };

@@ -45,27 +45,14 @@ int read_secret_file(const char *file, size_t max, struct secret *ret, struct er
 	return r < 0 ? err_prefix(e, "'%s'", file) : 0;
 }
 
-static int write_stdout(const struct secret *s, bool force_tty, struct err *e)
-{
-	int r;
-
-	if (isatty(STDOUT_FILENO) && !force_tty)
-		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or --output");
-	r = write_all(STDOUT_FILENO, s->data, s->len);
-	if (r == 0)
-		return 0;
-	errno = -r;
-	return err_sys(e, "cannot write to standard output");
-}
-
 int write_secret_output(const char *file, const struct secret *s, bool force_tty, struct err *e)
 {
-	const struct output_to to = { .path = file, .fd = -1 };
+	const struct output_to to = { .path = is_stdio(file) ? NULL : file, .fd = STDOUT_FILENO };
 	AUTO_OUTPUT struct output out = OUTPUT_NONE;
 	int r;
 
-	if (is_stdio(file))
-		return write_stdout(s, force_tty, e);
+	if (!to.path && isatty(STDOUT_FILENO) && !force_tty)
+		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or --output");
 	r = output_open(&out, &to, e);
 	if (r == 0)
 		r = output_create(&out, e);

@@ -3,6 +3,7 @@
 #include "cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -152,13 +153,31 @@ static void print_error(const char *name, struct err *e)
 	(void)fprintf(stderr, "hwkey %s: %s\n", name, e->msg[0] ? e->msg : strerror(e->code));
 }
 
+/* An empty variable is one that is not set. */
+static const char *from_env(const char *name, const char *fallback)
+{
+	const char *v = secure_getenv(name);
+
+	return v && *v ? v : fallback;
+}
+
+/* A descriptor that came closed would become a file of ours, and messages would be written into it. */
+static int open_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd < 0 ? -1 : close(fd);
+}
+
 int main(int argc, const char **argv)
 {
-	const char *repo = secure_getenv("HWKEY_REPOSITORY"), *pks = secure_getenv("HWKEY_PKS_DIR");
 	struct hwkey hw = {
-		.env = { .pks_dir = pks ? pks : "/var/lib/hwkey/pks", .keystore_create = true,
+		.env = { .pks_dir = from_env("HWKEY_PKS_DIR", "/var/lib/hwkey/pks"), .keystore_create = true,
 			 .ask = ask_secret, .note = note, .ctx = &hw },
-		.repo_path = repo ? repo : "/etc/hwkey/repository", .repo = { .dirfd = -1, .lockfd = -1 },
+		.repo_path = from_env("HWKEY_REPOSITORY", "/etc/hwkey/repository"), .repo = { .dirfd = -1, .lockfd = -1 },
 	};
 	static char buffer[BUFSIZ];	/* of standard output until exit: no secret goes through stdio */
 	const char *help[] = { "hwkey", argc > 2 ? argv[2] : NULL, "--help", NULL };
@@ -166,6 +185,8 @@ int main(int argc, const char **argv)
 	const struct cmd *c;
 	int r;
 
+	if (open_stdio() < 0)
+		return 1;
 	secret_protect_process();
 	(void)mallopt(M_TOP_PAD, HEAP_STEP);
 	(void)umask(077);

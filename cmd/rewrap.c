@@ -152,21 +152,45 @@ static int rewrap_jobs(struct hwkey *hw, const struct rewrap *o, struct job *job
 }
 
 /* A key that is named and cannot be done stops the command before it did anything; of all keys, only itself. */
-static int run_names(struct hwkey *hw, const struct rewrap *o, const char *const *names, size_t n, struct err *e)
+static int jobs_open(struct hwkey *hw, const struct rewrap *o, struct job *jobs, size_t n, struct err *e)
 {
-	struct job *jobs = calloc(n + 1, sizeof(*jobs));
-	int r = jobs ? 0 : err_nomem(e);
-
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		jobs[i].name = names[i];
+	for (size_t i = 0; i < n; i++) {
+		entry_done(&jobs[i].entry);
+		jobs[i] = (struct job){ .name = jobs[i].name };
 		if (job_open(hw, o, &jobs[i], &jobs[i].why) == 0 || o->all)
 			continue;
 		*e = jobs[i].why;
-		r = err_prefix(e, "key '%s'", names[i]);
+		return err_prefix(e, "key '%s'", jobs[i].name);
 	}
+	return 0;
+}
+
+/* All is looked at twice: a trust source that asks a person for a passphrase does so before the repository is locked. */
+static int run_jobs(struct hwkey *hw, const struct rewrap *o, struct job *jobs, size_t n, struct err *e)
+{
+	int r = jobs_open(hw, o, jobs, n, e);
+
+	if (r == 0 && o->plan)
+		return show_plan(hw, jobs, n, e);
+	repo_done(&hw->repo);
 	if (r == 0)
-		r = o->plan ? show_plan(hw, jobs, n, e) : rewrap_jobs(hw, o, jobs, n, e);
-	for (size_t i = 0; jobs && i < n; i++)
+		r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE, e);
+	if (r == 0)
+		r = jobs_open(hw, o, jobs, n, e);
+	return r < 0 ? r : rewrap_jobs(hw, o, jobs, n, e);
+}
+
+static int run_names(struct hwkey *hw, const struct rewrap *o, const char *const *names, size_t n, struct err *e)
+{
+	struct job *jobs = calloc(n + 1, sizeof(*jobs));
+	int r;
+
+	if (!jobs)
+		return err_nomem(e);
+	for (size_t i = 0; i < n; i++)
+		jobs[i].name = names[i];
+	r = run_jobs(hw, o, jobs, n, e);
+	for (size_t i = 0; i < n; i++)
 		entry_done(&jobs[i].entry);
 	free(jobs);
 	return r;
@@ -181,12 +205,13 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 
 	if (o->all == (args->argc > 0))
 		return err_set(e, EINVAL, "name keys, or give --all");
-	r = repo_open(&hw->repo, hw->repo_path, o->plan ? 0 : REPO_WRITE, e);
-	if (r == 0 && !o->all)
-		return run_names(hw, o, args->argv, (size_t)args->argc, e);
-	if (r == 0)
+	r = repo_open(&hw->repo, hw->repo_path, 0, e);
+	if (r == 0 && o->all)
 		r = repo_names(&hw->repo, &all, &n, e);
-	return r < 0 ? r : run_names(hw, o, (const char *const *)all, n, e);
+	if (r < 0)
+		return r;
+	return o->all ? run_names(hw, o, (const char *const *)all, n, e)
+		      : run_names(hw, o, args->argv, (size_t)args->argc, e);
 }
 
 const struct cmd cmd_rewrap = {

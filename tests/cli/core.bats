@@ -115,3 +115,39 @@ setup() { load helpers; }
 	[[ $output == *'longer than 511 bytes'* ]]
 	[[ $output == *'left=[]'* ]]
 }
+
+@test "a signal at the prompt leaves the terminal as it was, and ends the command" {
+	hwkey generate -q k
+	python3 - <<-'EOF'
+		import os, pty, signal, termios, time
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.execvp("hwkey", ["hwkey", "pks-config", "--add-slot", "passphrase"])
+		text = b""
+		while not text.endswith(b": "):
+		    text += os.read(fd, 100)
+		time.sleep(0.1)
+		assert not termios.tcgetattr(fd)[3] & termios.ECHO
+		os.kill(pid, signal.SIGTERM)
+		while True:
+		    try:
+		        if not os.read(fd, 100): break
+		    except OSError:
+		        break
+		status = os.waitpid(pid, 0)[1]
+		assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM, status
+		assert termios.tcgetattr(fd)[3] & termios.ECHO
+	EOF
+}
+
+@test "descriptors that came closed are not written into files" {
+	echo x | hwkey pks-write -q l
+	bash -c 'hwkey pks-write --replace l <<<y >&- 2>&-'
+	[ ! -s "$HWKEY_PKS_DIR/.lock" ]
+	[ "$(hwkey pks-read l)" = y ]
+}
+
+@test "an empty variable is one that is not set" {
+	run env HWKEY_REPOSITORY= hwkey list --verbose
+	[[ $output == *"'/etc/hwkey/repository'"* ]]
+}
