@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -164,12 +165,14 @@ static const char *from_env(const char *name, const char *fallback)
 /* A descriptor that came closed would become a file of ours, and messages would be written into it. */
 static int open_stdio(void)
 {
-	int fd;
+	struct pollfd p[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO }, { .fd = STDERR_FILENO } };
 
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	return fd < 0 ? -1 : close(fd);
+	if (poll(p, ARRAY_SIZE(p), 0) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(p); i++)
+		if (p[i].revents & POLLNVAL && open("/dev/null", O_RDWR) != p[i].fd)	/* the lowest that is free */
+			return -1;
+	return 0;
 }
 
 int main(int argc, const char **argv)
