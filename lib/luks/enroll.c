@@ -81,6 +81,12 @@ static int slot_add(struct luks *l, const struct luks_opener *o, const struct se
 		if (r < 0)
 			r = luks_fail(l, r == -EINVAL ? -ENOSPC : r, e, "cannot add a keyslot");
 	}
+	if (r >= 0 && luks_sync(l, e) < 0) {
+		struct err quiet = { 0 };
+
+		(void)luks_slot_destroy(l, r, &quiet);
+		r = -e->code;
+	}
 	crypt_keyslot_context_free(with);
 	crypt_keyslot_context_free(by);
 	return r;

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 
 #include "lib/err.h"
-#include "lib/file.h"
 
 static void probe_freep(blkid_probe *p)
 {
@@ -19,21 +18,6 @@ static void probe_freep(blkid_probe *p)
 		blkid_free_probe(*p);
 }
 #define AUTO_PROBE AUTO(probe_freep)
-
-static int open_volume(const char *path, int flags, struct err *e)
-{
-	struct stat st;
-	int fd = open(path, flags | O_CLOEXEC), r;
-
-	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open volume '%s'", path);
-	r = fstat(fd, &st) < 0 ? err_sys(e, "cannot read '%s'", path) : 0;
-	if (r == 0 && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		r = err_set(e, EOPNOTSUPP, "'%s' is neither a block device nor a file", path);
-	if (r < 0)
-		(void)close(fd);
-	return r < 0 ? r : fd;
-}
 
 static int new_probe(int fd, const char *path, blkid_probe *ret, struct err *e)
 {
@@ -59,7 +43,7 @@ static int is_empty_file(int fd)
 int luks_found(const char *volume, char ret[LUKS_TEXT], struct err *e)
 {
 	AUTO_PROBE blkid_probe p = NULL;
-	AUTO_CLOSE int fd = open_volume(volume, O_RDONLY, e);
+	AUTO_CLOSE int fd = luks_place_open(volume, O_RDONLY, e);
 	const char *type;
 	int r;
 
@@ -74,8 +58,12 @@ int luks_found(const char *volume, char ret[LUKS_TEXT], struct err *e)
 	r = blkid_do_probe(p);
 	if (r < 0)
 		return err_set(e, EIO, "cannot read '%s'", volume);
-	if (r != 0)
-		return 0;
+	if (r != 0) {
+		r = luks_place_blank(fd, volume, e);
+		if (r == 0)
+			(void)snprintf(ret, LUKS_TEXT, "unknown data");
+		return r < 0 ? r : 0;
+	}
 	if (blkid_probe_lookup_value(p, "TYPE", &type, NULL) == 0)
 		(void)snprintf(ret, LUKS_TEXT, "%s", strcmp(type, "crypto_LUKS") != 0 ? type : "LUKS");
 	else if (blkid_probe_lookup_value(p, "PTTYPE", &type, NULL) == 0)
@@ -89,7 +77,7 @@ int luks_found(const char *volume, char ret[LUKS_TEXT], struct err *e)
 static int wipe(const char *volume, struct err *e)
 {
 	AUTO_PROBE blkid_probe p = NULL;
-	int fd = open_volume(volume, O_RDWR | O_EXCL, e), r;
+	int fd = luks_place_open(volume, O_RDWR | O_EXCL, e), r;
 
 	if (fd == -ENOENT)
 		return err_set(e, ENOENT, "no volume '%s'", volume);
@@ -106,21 +94,45 @@ static int wipe(const char *volume, struct err *e)
 	return r;
 }
 
-/* Sparse. EEXIST if there is one. */
-static int image_create(const char *path, uint64_t size, struct err *e)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600), r = 0;
+/* Files that are locked, and removed on failure if they are ours. */
+struct held {
+	const char *path;
+	int fd;
+	bool made;
+};
 
-	if (fd < 0)
-		return errno == EEXIST ? err_set(e, EEXIST, "'%s' is there already", path)
-				       : err_sys(e, "cannot create '%s'", path);
-	if (size > INT64_MAX || ftruncate(fd, (off_t)size) < 0 || fsync(fd) < 0)
-		r = err_sys(e, "cannot create '%s' with %llu bytes", path, (unsigned long long)size);
-	if (close(fd) < 0 && r == 0)
-		r = err_sys(e, "cannot create '%s'", path);
+static void held_done(struct held *h)
+{
+	if (h->made)
+		(void)unlink(h->path);
+	if (h->fd >= 0)
+		(void)close(h->fd);	/* nothing was written by it since fsync */
+}
+
+/* Sparse. EEXIST if there is one. */
+static int image_create(struct held *h, uint64_t size, struct err *e)
+{
+	int r;
+
+	h->fd = open(h->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (h->fd < 0)
+		return errno == EEXIST ? err_set(e, EEXIST, "'%s' is there already", h->path)
+				       : err_sys(e, "cannot create '%s'", h->path);
+	r = luks_place_lock(h->fd, h->path, e);
 	if (r < 0)
-		(void)unlink(path);
-	return r;
+		return r;	/* another one took it for its own */
+	h->made = true;
+	if (size > INT64_MAX || ftruncate(h->fd, (off_t)size) < 0 || fsync(h->fd) < 0)
+		return err_sys(e, "cannot create '%s' with %llu bytes", h->path, (unsigned long long)size);
+	return luks_place_sync_dir(h->path, e);
+}
+
+static int image_take(struct held *h, struct err *e)
+{
+	h->fd = luks_place_open(h->path, O_RDWR, e);
+	if (h->fd == -ENOENT)
+		return err_set(e, ENOENT, "no volume '%s'; --size creates an image file", h->path);
+	return h->fd < 0 ? h->fd : luks_place_lock(h->fd, h->path, e);
 }
 
 /* Refuses what is not empty, or empties it. */
@@ -129,29 +141,37 @@ static int clear(const char *path, bool do_wipe, struct err *e)
 	char what[LUKS_TEXT];
 	int r = luks_found(path, what, e);
 
-	if (r == -ENOENT)
-		return err_set(e, ENOENT, "no volume '%s'; --size creates an image file", path);
 	if (r < 0 || !what[0])
-		return r;
+		return r == -ENOENT ? err_set(e, ENOENT, "no volume '%s'", path) : r;
 	return do_wipe ? wipe(path, e) : err_set(e, EEXIST, "'%s' holds data (%s): --force erases it", path, what);
 }
 
-struct created { const char *volume, *header; };	/* files of ours, to be removed on failure */
+enum { HEADER_START = 4096 };	/* bytes; libcryptsetup makes a header file as large as it needs, but not an empty one */
 
-static int prepare(const struct luks_place *p, const struct luks_format *f, struct created *made, struct err *e)
+static int hold_header(struct held *h, const struct held *volume, struct err *e)
 {
-	enum { HEADER_START = 4096 };	/* libcryptsetup makes a header file as large as it needs */
-	int r = f->size ? image_create(p->volume, f->size, e) : clear(p->volume, f->wipe, e);
+	AUTO_CLOSE int fd = luks_place_open(h->path, O_RDONLY, e);
+	int r;
 
-	if (r == 0 && f->size)
-		made->volume = p->volume;
-	if (r < 0 || !p->header)
-		return r;
-	if (access(p->header, F_OK) == 0)
-		return clear(p->header, f->wipe, e);
-	r = image_create(p->header, HEADER_START, e);
-	if (r == 0)
-		made->header = p->header;
+	if (fd == -ENOENT)
+		return image_create(h, HEADER_START, e);
+	r = fd < 0 ? fd : luks_place_differ(volume->fd, fd, h->path, e);
+	return r < 0 ? r : image_take(h, e);
+}
+
+/* Both are held before one is emptied. */
+static int prepare(struct held *volume, struct held *header, const struct luks_format *f, struct err *e)
+{
+	int r = f->size ? image_create(volume, f->size, e) : image_take(volume, e);
+
+	if (r == 0 && header->path)
+		r = hold_header(header, volume, e);
+	if (r == 0 && !volume->made)
+		r = clear(volume->path, f->wipe, e);
+	if (r == 0 && header->path && !header->made)
+		r = clear(header->path, f->wipe, e);
+	if (r == 0 && header->path && is_empty_file(header->fd) && ftruncate(header->fd, HEADER_START) < 0)
+		r = err_sys(e, "cannot write '%s'", header->path);
 	return r;
 }
 
@@ -173,7 +193,7 @@ static int header_write(struct luks *l, const struct luks_place *p, const struct
 		return r;
 	/* 256 bits of key; XTS takes two */
 	r = crypt_format(l->cd, CRYPT_LUKS2, cipher, mode, NULL, NULL, strncmp(mode, "xts", 3) ? 32 : 64, (void *)&params);
-	return r < 0 ? luks_fail(l, r, e, "cannot format") : 0;
+	return r < 0 ? luks_fail(l, r, e, "cannot format") : luks_sync(l, e);
 }
 
 /* libcryptsetup would make a volume without a byte for data. */
@@ -187,7 +207,7 @@ static int check_size(const struct luks_place *p, const struct luks_format *f, s
 	if (p->header)
 		return 0;
 	if (!size) {
-		fd = open_volume(p->volume, O_RDONLY, e);
+		fd = luks_place_open(p->volume, O_RDONLY, e);
 		if (fd == -ENOENT)
 			return err_set(e, ENOENT, "no volume '%s'; --size creates an image file", p->volume);
 		if (fd < 0)
@@ -252,10 +272,42 @@ static int rehearse(const struct luks_format *f, const struct luks_key *k, struc
 	return r;
 }
 
+/* What is on the disk, not what was meant to be there, must be this volume, and open. */
+static int verify(const struct luks_place *p, const char *uuid, const struct luks_key *k, struct luks **ret, struct err *e)
+{
+	struct luks *l;
+	int r = luks_open(p, &l, e);
+
+	if (r < 0)
+		return r;
+	if (strcmp(crypt_get_uuid(l->cd), uuid) != 0)
+		r = err_set(e, EBUSY, "'%s' was formatted by another process, too", p->volume);
+	else
+		r = luks_activate(l, NULL, k, NULL, 0, e);
+	if (r < 0)
+		luks_free(l);
+	else
+		*ret = l;
+	return r;
+}
+
+static int format_held(const struct luks_place *p, const struct luks_format *f, const struct luks_key *k,
+		       struct luks **ret, struct err *e)
+{
+	struct luks *l;
+	int r = format(p, f, k, &l, e);
+
+	if (r < 0)
+		return r;
+	r = verify(p, crypt_get_uuid(l->cd), k, ret, e);
+	luks_free(l);
+	return r;
+}
+
 int luks_format(const struct luks_place *p, const struct luks_format *f, const struct luks_key *k, struct luks **ret,
 		struct err *e)
 {
-	struct created made = { 0 };
+	AUTO(held_done) struct held volume = { .path = p->volume, .fd = -1 }, header = { .path = p->header, .fd = -1 };
 	int r = check(f, e);
 
 	if (r == 0)
@@ -263,12 +315,10 @@ int luks_format(const struct luks_place *p, const struct luks_format *f, const s
 	if (r == 0 && f->wipe)
 		r = rehearse(f, k, e);
 	if (r == 0)
-		r = prepare(p, f, &made, e);
+		r = prepare(&volume, &header, f, e);
 	if (r == 0)
-		r = format(p, f, k, ret, e);
-	if (r < 0 && made.volume)
-		(void)unlink(made.volume);
-	if (r < 0 && made.header)
-		(void)unlink(made.header);
+		r = format_held(p, f, k, ret, e);
+	if (r == 0)
+		volume.made = header.made = false;
 	return r;
 }

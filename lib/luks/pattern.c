@@ -41,5 +41,5 @@ int luks_set_pattern(struct luks *l, const char *pattern, struct err *e)
 	if (old && !strcmp(old, (const char *)text.data))
 		return 0;
 	r = crypt_token_json_set(l->cd, id, (const char *)text.data);
-	return r < 0 ? luks_fail(l, r, e, "cannot write the verification pattern") : 0;
+	return r < 0 ? luks_fail(l, r, e, "cannot write the verification pattern") : luks_sync(l, e);
 }

@@ -34,6 +34,36 @@ int luks_fail(struct luks *l, int r, struct err *e, const char *what)
 	return r;
 }
 
+static int open_readable(const char *path, struct err *e)
+{
+	int fd = luks_place_open(path, O_RDONLY, e);
+
+	if (fd != -ENOENT)
+		return fd;
+	errno = ENOENT;
+	return err_sys(e, "cannot open volume '%s'", path);
+}
+
+/* The header's descriptor. */
+static int open_place(const struct luks_place *p, struct err *e)
+{
+	AUTO_CLOSE int volume = open_readable(p->volume, e);
+	int header, r;
+
+	if (volume < 0)
+		return volume;
+	header = p->header ? open_readable(p->header, e) : volume;
+	if (header < 0)
+		return header;
+	if (!p->header)
+		volume = -1;
+	else if ((r = luks_place_differ(volume, header, p->header, e)) < 0) {
+		(void)close(header);
+		return r;
+	}
+	return header;
+}
+
 int luks_init(const struct luks_place *p, struct luks **ret, struct err *e)
 {
 	struct luks *l = calloc(1, sizeof(*l));
@@ -44,6 +74,11 @@ int luks_init(const struct luks_place *p, struct luks **ret, struct err *e)
 	if (!l || !l->volume) {
 		free(l);
 		return err_nomem(e);
+	}
+	l->fd = open_place(p, e);
+	if (l->fd < 0) {
+		luks_free(l);
+		return -e->code;
 	}
 	if (p->header)
 		r = crypt_init_data_device(&l->cd, p->header, p->volume);
@@ -65,19 +100,18 @@ void luks_free(struct luks *l)
 	if (!l)
 		return;
 	crypt_free(l->cd);
+	if (l->fd >= 0)
+		(void)close(l->fd);
 	free(l->volume);
 	free(l);
 }
 
 /* 1 or 2; 0: no LUKS magic, neither in the first header nor where the second may be. */
-static int luks_version(const char *path)
+static int luks_version(int fd)
 {
 	static const unsigned char first[] = "LUKS\xba\xbe", second[] = "SKUL\xba\xbe";
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	unsigned char b[8];
 
-	if (fd < 0)
-		return 0;
 	if (pread(fd, b, sizeof(b), 0) == sizeof(b) && !memcmp(b, first, 6))
 		return (int)be_get(b + 6, 2);
 	for (off_t at = 0x4000; at <= 0x400000; at *= 2)	/* 16 KiB to 4 MiB: the sizes of a LUKS2 header */
@@ -86,40 +120,47 @@ static int luks_version(const char *path)
 	return 0;
 }
 
-static int check_readable(const char *path, struct err *e)
+static int check_version(int fd, const char *header, struct err *e)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	return fd < 0 ? err_sys(e, "cannot open volume '%s'", path) : 0;
+	switch (luks_version(fd)) {
+	case 0:
+		return err_set(e, EOPNOTSUPP, "'%s' is no LUKS2 volume", header);
+	case 1:
+		return err_set(e, EOPNOTSUPP,
+			       "'%s' is LUKS1, which has no room for tokens: convert it by 'cryptsetup convert'", header);
+	default:
+		return 0;
+	}
 }
 
 int luks_open(const struct luks_place *p, struct luks **ret, struct err *e)
 {
-	const char *header = p->header ? p->header : p->volume;
 	struct luks *l;
-	int r = check_readable(header, e), version;
+	int r = luks_init(p, &l, e);
 
-	if (r == 0 && p->header)
-		r = check_readable(p->volume, e);
 	if (r < 0)
 		return r;
-	version = luks_version(header);
-	if (version == 1)
-		return err_set(e, EOPNOTSUPP,
-			       "'%s' is LUKS1, which has no room for tokens: convert it by 'cryptsetup convert'", header);
-	if (version == 0)
-		return err_set(e, EOPNOTSUPP, "'%s' is no LUKS2 volume", header);
-	r = luks_init(p, &l, e);
-	if (r < 0)
-		return r;
-	r = crypt_load(l->cd, CRYPT_LUKS2, NULL);
-	if (r < 0) {
-		(void)luks_fail(l, r == -EINVAL ? -EBADMSG : r, e, "cannot read the LUKS2 header");
-		luks_free(l);
-		return -e->code;
+	r = check_version(l->fd, p->header ? p->header : p->volume, e);
+	if (r == 0) {
+		r = crypt_load(l->cd, CRYPT_LUKS2, NULL);
+		if (r < 0)
+			r = luks_fail(l, r == -EINVAL ? -EBADMSG : r, e, "cannot read the LUKS2 header");
 	}
-	*ret = l;
-	return 0;
+	if (r < 0)
+		luks_free(l);
+	else
+		*ret = l;
+	return r;
+}
+
+int luks_sync(struct luks *l, struct err *e)
+{
+	int r;
+
+	do
+		r = fsync(l->fd);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? err_sys(e, "'%s': cannot write the header", l->volume) : 0;
 }
 
 static void copy_text(char *ret, size_t size, const char *s)
@@ -196,15 +237,16 @@ int luks_token_put(struct luks *l, int id, const struct luks_token *t, struct er
 
 	if (r < 0)
 		return r;
-	r = crypt_token_json_set(l->cd, id, (const char *)text.data);
-	return r < 0 ? luks_fail(l, r, e, "cannot write the token") : r;
+	r = id = crypt_token_json_set(l->cd, id, (const char *)text.data);
+	r = r < 0 ? luks_fail(l, r, e, "cannot write the token") : luks_sync(l, e);
+	return r < 0 ? r : id;
 }
 
 int luks_token_drop(struct luks *l, int id, struct err *e)
 {
 	int r = crypt_token_json_set(l->cd, id, NULL);
 
-	return r < 0 ? luks_fail(l, r, e, "cannot remove the token") : 0;
+	return r < 0 ? luks_fail(l, r, e, "cannot remove the token") : luks_sync(l, e);
 }
 
 uint32_t luks_owned_slots(struct luks *l)
@@ -224,7 +266,7 @@ int luks_slot_destroy(struct luks *l, int slot, struct err *e)
 {
 	int r = crypt_keyslot_destroy(l->cd, slot);
 
-	return r < 0 ? luks_fail(l, r, e, "cannot remove the keyslot") : 0;
+	return r < 0 ? luks_fail(l, r, e, "cannot remove the keyslot") : luks_sync(l, e);
 }
 
 int luks_try(struct luks *l, int slot, const struct secret *passphrase, struct err *e)

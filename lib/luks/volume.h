@@ -13,6 +13,7 @@
 struct luks {
 	struct crypt_device *cd;
 	char *volume;			/* as the user named it */
+	int fd;				/* of the header, for luks_sync() */
 	char log[256];			/* the first error line since luks_fail() */
 };
 
@@ -25,6 +26,12 @@ int luks_open(const struct luks_place *, struct luks **ret, struct err *e);
 void luks_info(struct luks *, struct luks_info *ret);
 /* EBUSY while a re-encryption is under way. */
 int luks_check_writable(struct luks *, struct err *e);
+
+/*
+ * After each change of the header: libcryptsetup does not say when fsync(2) fails. A failed write-back is told once to
+ * every descriptor that was open then, so to ours, too.
+ */
+int luks_sync(struct luks *, struct err *e);
 
 /* Our minimal PBKDF for random passphrases of 256 bits: NIST SP 800-132's 1000 rounds; more would only cost time. */
 int luks_use_minimal_kdf(struct luks *, struct err *e);
@@ -64,6 +71,13 @@ int luks_authorize(struct luks *, const struct luks_auth *, struct luks_opener *
 int luks_test(struct luks *, const struct luks_auth *, const struct luks_see *, struct err *e);
 int luks_activate(struct luks *, const struct luks_auth *, const struct luks_key *, const char *name, unsigned flags,
 		  struct err *e);
+
+/* place.c */
+int luks_place_open(const char *path, int flags, struct err *e);	/* -ENOENT without a message */
+int luks_place_differ(int volume, int header, const char *path, struct err *e);	/* EINVAL: they are one; PATH: header */
+int luks_place_lock(int fd, const char *path, struct err *e);	/* until FD, open for writing, is closed; EBUSY */
+int luks_place_blank(int fd, const char *path, struct err *e);	/* 1: zeros where a header would be, and at the end */
+int luks_place_sync_dir(const char *path, struct err *e);	/* the directory that PATH is in */
 
 /* format.c */
 int luks_found(const char *volume, char ret[LUKS_TEXT], struct err *e);

@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What would lose data, or the last way in, is refused; what is left of a volume's ways in is told as it is.
+
+setup() {
+	load helpers
+	img=$BATS_TEST_TMPDIR/img
+	cd "$BATS_TEST_TMPDIR"
+	hwkey generate -q k1 2>/dev/null
+}
+
+format() { hwkey luks-format -q "$img" k1 --size 20M "$@"; }
+state() { hwkey luks-status "$img" --json | jq -r --arg c "${1:-type,name,state}" \
+	'.keyslots[] | [.[$c | split(",") | .[]] | . // "-"] | join(" ")'; }
+not() { ! "$@"; }	# "!" alone would not fail a test
+meta() { cryptsetup luksDump --dump-json-metadata "$img" | jq -c "$1"; }
+token() { cryptsetup token import --disable-external-tokens "$@" "$img"; }
+slots() { meta '.keyslots | keys | join(",")'; }
+
+@test "luks-format refuses data that nobody knows by a signature" {
+	head -c 20M /dev/urandom >random
+	truncate -s 20M text late hole
+	echo 'dear diary' | dd of=text bs=1 seek=9000000 conv=notrunc status=none
+	echo end | dd of=late bs=1 seek=$((20 * 1048576 - 10)) conv=notrunc status=none
+	for f in random text late; do
+		sum=$(sha256sum <"$f")
+		fails 7 'unknown data' hwkey luks-format "$f" k1
+		[ "$(sha256sum <"$f")" = "$sum" ]
+	done
+	fails 4 'unknown data' setsid hwkey luks-format random k1 --force
+	hwkey luks-format -q hole k1
+	hwkey luks-format -q random k1 --force --batch
+	hwkey luks-open -q --test random
+	head -c 20M /dev/zero >zeros
+	hwkey luks-format -q zeros k1
+}
+
+@test "luks-format refuses data on the device of a detached header, and in the header's file" {
+	truncate -s 20M data
+	echo precious | dd of=data bs=1 seek=5000 conv=notrunc status=none
+	fails 7 "'data' holds data" hwkey luks-format data k1 --header head
+	[ ! -e head ]
+	truncate -s 20M empty
+	head -c 3M /dev/urandom >head
+	fails 7 "'head' holds data" hwkey luks-format empty k1 --header head
+	truncate -s 0 head
+	hwkey luks-format -q empty k1 --header head
+	hwkey luks-open -q --test empty --header head
+}
+
+@test "a header that is the volume itself is refused" {
+	truncate -s 20M data
+	ln -s data link
+	ln data hard
+	for h in data link hard; do
+		fails 2 'the volume itself' hwkey luks-format data k1 --header "$h"
+		fails 2 'the volume itself' hwkey luks-format -q data k1 --header "$h" --force --batch
+	done
+	cmp -n 1048576 data /dev/zero
+	fails 2 'the volume itself' hwkey luks-format both k1 --header both --size 20M
+	[ ! -e both ]
+	format
+	fails 2 'the volume itself' hwkey luks-status "$img" --header "$img"
+	fails 2 'the volume itself' hwkey luks-enroll "$img" k1 --header "$img"
+}
+
+@test "of two formats of one file at a time one is refused" {
+	hwkey generate -q k2 2>/dev/null
+	for i in 1 2 3 4; do
+		rm -f "$img"
+		truncate -s 20M "$img"
+		hwkey luks-format -q "$img" k1 2>err1 & one=$!
+		hwkey luks-format -q "$img" k2 2>err2 & two=$!
+		good=0
+		wait $one && good=$((good + 1))
+		wait $two && good=$((good + 1))
+		[ "$good" -eq 1 ]
+		hwkey luks-open -q --test "$img"
+	done
+}
+
+@test "a FIFO is refused, and not waited for" {
+	mkfifo fifo
+	truncate -s 20M data
+	for c in "luks-format fifo k1" "luks-format --force --batch fifo k1" "luks-status fifo" "luks-open --test fifo" \
+		 "luks-enroll fifo k1" "luks-format data k1 --header fifo" "luks-status data --header fifo"; do
+		fails 5 'neither a block device nor a file' timeout 5 hwkey $c
+	done
+}
+
+@test "a header that cannot be made durable is no success, and what opened the volume is still there" {
+	command -v strace || skip 'no strace'
+	format
+	hwkey generate -q k2 2>/dev/null
+	cp --sparse=always "$img" before
+	for c in "luks-enroll -q $img k2" "luks-enroll -q $img k2 --replace k1" "luks-recovery -q $img" \
+		 "luks-unenroll $img k1 --force-last" "setvp --force -q $img k2"; do
+		cp --sparse=always before "$img"
+		not strace -f -o /dev/null -e inject=fsync,fdatasync:error=EIO hwkey $c >/dev/null 2>&1
+		[[ $c == setvp* ]] || [ "$(meta '.keyslots["0"].kdf.salt')" = "$(img=before meta '.keyslots["0"].kdf.salt')" ]
+	done
+}
