@@ -106,7 +106,7 @@ int pks_policy_parse(const char *list, uint32_t *ret, struct err *e)
 static const struct column info_columns[] = {
 	{ "UUID", OUT_STRING, false }, { "SLOTS", OUT_LIST, false }, { "PROTECTION", OUT_STRING, false },
 	{ "SIZE", OUT_NUMBER, false }, { "USED", OUT_NUMBER, false }, { "OBJECTS", OUT_NUMBER, false },
-	{ "GENERATION", OUT_NUMBER, false }, { 0 }
+	{ "GENERATION", OUT_NUMBER, false }, { "DAMAGED", OUT_LIST, false }, { 0 }
 };
 
 int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store_ops *ops, struct err *e)
@@ -126,6 +126,6 @@ int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store
 	r = out_open(&out, "keystore", info_columns, &hw->out, e);
 	if (r == 0)
 		r = out_row(out, (const char *const[]){ info.uuid, info.slots, info.protection, size, used, objects,
-							generation }, e);
+							generation, info.damaged[0] ? info.damaged : NULL }, e);
 	return r < 0 ? r : out_print(out, e);
 }

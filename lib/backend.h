@@ -132,6 +132,7 @@ struct store_info {
 	size_t objects;
 	char protection[128];		/* what the weakest root-key slot gives, for a person */
 	char slots[128];		/* names of the root-key slots, joined by '\n' */
+	char damaged[64];		/* names of files that are damaged, joined by '\n'; empty: none */
 };
 
 struct store_ops {

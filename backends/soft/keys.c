@@ -164,7 +164,7 @@ static int key_rewrap(const struct device *dev, unsigned flags, const struct blo
 	if (r == 0 && renew)
 		r = wrapping_renew(&s, e);
 	if (r == 0 && renew)
-		r = store_commit(&s, e);
+		r = wrapping_commit(&s, e);
 	if (r == 0)
 		r = tokens_rewrap(&s, tokens, n, ret, e);
 	if (r == 0)

@@ -17,6 +17,7 @@ struct wrapping {		/* one wrapping key */
 	const unsigned char *key;	/* CRYPTO_KEY bytes, in the store's memory until it changes */
 	unsigned char id[16];
 	bool current;
+	uint64_t since;		/* generation that brought it, or its label: older containers do not have it */
 };
 
 /* Labels that only wrapping keys have. */
@@ -26,6 +27,8 @@ bool wrapping_owns_label(const struct object_name *);
 int wrapping_open(struct store *ret, const struct device *, struct wrapping *ret_current, struct err *e);
 /* Adds a new current one to a store opened for writing; the old one stays for old tokens. Not committed yet. */
 int wrapping_renew(struct store *, struct err *e);
+/* Commits, if need be, until both containers hold the current one: without it all that is under it is lost. */
+int wrapping_commit(struct store *, struct err *e);
 /* ENOENT without a message. */
 int wrapping_current(const struct store *, struct wrapping *ret, struct err *e);
 

@@ -3,8 +3,10 @@
 #include "keys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/err.h"
 #include "lib/module.h"
@@ -39,7 +41,7 @@ static int object_read(const struct device *dev, const struct object_name *n, st
 	if (r < 0)
 		return r;
 	if (!objects_find(&s.objects, n, &rec))
-		return err_set(e, ENOENT, "not found");
+		return store_misses(&s, e);
 	if (rec.policy & POLICY_WRAPPINGKEY)
 		return err_set(e, EPERM, "is a wrapping key, which nobody can read");
 	return secret_copy(ret, rec.data, rec.len, e);
@@ -97,7 +99,7 @@ static int object_remove(const struct device *dev, const struct object_name *n, 
 	if (r < 0)
 		return r;
 	if (!objects_find(&s.objects, n, &old))
-		return err_set(e, ENOENT, "not found");
+		return store_misses(&s, e);
 	r = check_change(n, &old, e);
 	if (r < 0)
 		return r;
@@ -150,6 +152,17 @@ static void format_slots(int dir, char *ret, size_t size)
 				       soft_slots[i].name);
 }
 
+/* The file that is damaged or missing now, and those kept. */
+static void format_damaged(const struct store *s, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	if (s->other != OTHER_GOOD)
+		(void)snprintf(ret, size, "%s", container_files[!s->newest]);
+	for (size_t i = 0; i < ARRAY_SIZE(container_kept); i++)
+		if (faccessat(s->dir, container_kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", ret[0] ? "\n" : "", container_kept[i]);
+}
+
 static int store_describe(const struct device *dev, struct store_info *ret, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
@@ -167,6 +180,7 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	info.objects = s.objects.count;
 	(void)snprintf(info.protection, sizeof(info.protection), "%s", weakest ? strchr(weakest->grade, ' ') + 1 : "");
 	format_slots(s.dir, info.slots, sizeof(info.slots));
+	format_damaged(&s, info.damaged, sizeof(info.damaged));
 	*ret = info;
 	return 0;
 }

@@ -11,7 +11,7 @@
 struct session {		/* what dev->session holds once the store was opened */
 	unsigned char root[ROOT_KEY], system[UUID_SIZE];
 	uint64_t epoch;
-	bool noted;		/* the grade of protection was told */
+	bool noted, told;	/* the grade of protection was told; that a container is damaged */
 };
 
 static inline struct session *session_of(const struct device *dev)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 #include "lib/file.h"
 
 const char *const container_files[2] = { "local.A", "local.B" };
+const char *const container_kept[2] = { "local.A.damaged", "local.B.damaged" };
 
 enum { READ_TRIES = 20 };	/* a reader takes no lock: it can meet two commits in one reading */
 
@@ -87,6 +89,7 @@ struct candidate {		/* one of the two files */
 	struct blob file;
 	struct container header;
 	struct err err;		/* .code 0: parsed */
+	bool ours;		/* by its header */
 };
 
 static void candidates_done(struct candidate (*c)[2])
@@ -126,8 +129,8 @@ static int candidate_read(const struct store *s, unsigned which, struct candidat
 		*e = c->err;
 		return r;
 	}
-	if (container_parse(c->file.data, c->file.len, &c->header, &c->err) == 0)
-		(void)check_header(s, &c->header, &c->err);
+	c->ours = container_parse(c->file.data, c->file.len, &c->header, &c->err) == 0 &&
+		  check_header(s, &c->header, &c->err) == 0;
 	return 0;
 }
 
@@ -144,6 +147,13 @@ static int candidate_open(struct store *s, struct candidate *c, struct err *e)
 	if (r == 0)
 		r = objects_parse(s->memory.data, c->header.size, &s->objects, e);
 	return r;
+}
+
+static enum other other_is(const struct candidate *c, uint64_t generation)
+{
+	if (!c->err.code)
+		return OTHER_GOOD;
+	return c->ours && c->header.generation > generation ? OTHER_NEWER : OTHER_BAD;
 }
 
 static int load_once(struct store *s, struct err *e)
@@ -171,6 +181,7 @@ static int load_once(struct store *s, struct err *e)
 			continue;
 		s->now = c[i].header;
 		s->newest = i;
+		s->other = other_is(&c[!i], c[i].header.generation);
 		s->other_len = c[!i].file.len;
 		return crypto_sha256(c[i].file.data, CONTAINER_HEADER, s->hash, e);
 	}
@@ -178,17 +189,46 @@ static int load_once(struct store *s, struct err *e)
 		       container_files[0], c[0].err.msg, container_files[1], c[1].err.msg);
 }
 
+/* A file that is damaged may be one in writing, the good one read before that: it counts if it is still the same later. */
 static int load(struct store *s, struct err *e)
 {
 	const struct timespec pause = { .tv_nsec = 5000000 };
 	int tries = s->lock >= 0 ? 1 : READ_TRIES;
-	int r = load_once(s, e);
+	uint64_t before = 0;	/* no generation */
 
-	while (r == -EBADMSG && --tries > 0) {
+	for (;;) {
+		int r = load_once(s, e);
+
+		if (r == 0 && (s->other == OTHER_GOOD || s->now.generation == before))
+			return 0;
+		if ((r < 0 && r != -EBADMSG) || --tries <= 0)
+			return r;
+		before = r == 0 ? s->now.generation : 0;
 		(void)nanosleep(&pause, NULL);
-		r = load_once(s, e);
 	}
-	return r;
+}
+
+/* Once per device. */
+static void tell_damage(const struct store *s)
+{
+	const struct env *env = s->dev->env;
+
+	if (s->other == OTHER_GOOD || session_of(s->dev)->told)
+		return;
+	session_of(s->dev)->told = true;
+	if (env->note)
+		env->note(env, "'%s' of keystore '%s' is damaged%s; generation %llu of '%s' is used",
+			  container_files[!s->newest], env->pks_dir,
+			  s->other == OTHER_NEWER ? ", or its writing was cut short" : " or missing",
+			  (unsigned long long)s->now.generation, container_files[s->newest]);
+}
+
+int store_misses(const struct store *s, struct err *e)
+{
+	if (s->other == OTHER_NEWER)
+		return err_set(e, EBADMSG, "not in generation %llu, and the newer '%s' of keystore '%s' is damaged",
+			       (unsigned long long)s->now.generation, container_files[!s->newest], s->dev->env->pks_dir);
+	return err_set(e, ENOENT, "not found");
 }
 
 int store_open(struct store *ret, const struct device *dev, unsigned flags, struct err *e)
@@ -208,6 +248,7 @@ int store_open(struct store *ret, const struct device *dev, unsigned flags, stru
 		r = load(&s, e);
 	if (r < 0)
 		return r;
+	tell_damage(&s);
 	*ret = s;
 	s = (struct store)STORE_CLOSED;
 	return 0;
@@ -257,6 +298,23 @@ static void container_spoil(int fd)
 		(void)fdatasync_retry(fd);
 }
 
+/* What it held may be nowhere else. An older one of that name goes; the rename is durable with the new file. */
+static int keep_damaged(struct store *s, struct err *e)
+{
+	const struct env *env = s->dev->env;
+	const char *name = container_files[!s->newest], *kept = container_kept[!s->newest];
+
+	if (s->other != OTHER_NEWER)
+		return 0;
+	if (renameat(s->dir, name, s->dir, kept) < 0)
+		return err_sys(e, "cannot keep the damaged '%s' of keystore '%s'", name, env->pks_dir);
+	s->other = OTHER_BAD;
+	s->other_len = 0;
+	if (env->note)
+		env->note(env, "the damaged '%s' is kept as '%s'", name, kept);
+	return 0;
+}
+
 static int container_replace(const struct store *s, const struct blob *b)
 {
 	int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (s->other_len ? 0 : O_CREAT);
@@ -285,6 +343,8 @@ int store_commit(struct store *s, struct err *e)
 		r = container_seal(&next, session_of(s->dev)->root, s->objects.data, &b, e);
 	if (r == 0)
 		r = crypto_sha256(b.data, CONTAINER_HEADER, s->hash, e);
+	if (r == 0)
+		r = keep_damaged(s, e);
 	if (r < 0)
 		return r;
 	r = container_replace(s, &b);
@@ -294,6 +354,7 @@ int store_commit(struct store *s, struct err *e)
 	}
 	s->now = next;
 	s->newest = !s->newest;
+	s->other = OTHER_GOOD;
 	s->other_len = b.len;
 	return 0;
 }

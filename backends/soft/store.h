@@ -3,6 +3,9 @@
  * The keystore on disk: env->pks_dir/system with the root-key slots and the container files local.A and local.B of the
  * one partition, whose UUID is the system's. The file with the higher authentic generation counts. A commit overwrites
  * the other one in place and flushes it once, so a power cut leaves the old or the new generation.
+ *
+ * A file that is damaged may be a commit that was cut short, or hold what no other file does: that cannot be told. The
+ * other file counts then, with a note, and the first commit after it keeps a damaged newer one as local.?.damaged.
  */
 #ifndef HWKEY_SOFT_STORE_H
 #define HWKEY_SOFT_STORE_H
@@ -19,6 +22,12 @@ enum store_flags {
 	STORE_CREATE = 1 << 1,		/* first use makes the keystore, if env allows it */
 };
 
+enum other {			/* what the file of the other generation is */
+	OTHER_GOOD,
+	OTHER_BAD,			/* missing or damaged */
+	OTHER_NEWER,			/* damaged, and by its header of this keystore and a higher generation */
+};
+
 struct store {
 	const struct device *dev;
 	int top, dir, lock;		/* env->pks_dir, its system/, the lock */
@@ -27,19 +36,22 @@ struct store {
 	struct container now;		/* header of the generation in .objects */
 	unsigned char hash[CRYPTO_HASH];	/* of those 256 bytes */
 	unsigned newest;		/* 0: it is in local.A, 1: in local.B */
+	enum other other;
 	size_t other_len;		/* of the other file: 0 if it is missing */
 };
 
 #define AUTO_STORE AUTO(store_done)
 #define STORE_CLOSED { .top = -1, .dir = -1, .lock = -1 }
 
-extern const char *const container_files[2];
+extern const char *const container_files[2], *const container_kept[2];
 
 /* ENOENT: not initialised; EBADMSG: which part is missing or damaged. RET must be STORE_CLOSED. */
 int store_open(struct store *ret, const struct device *, unsigned flags, struct err *e);
 /* Makes .objects the next generation, durable on return. On error the old generation stays. */
 int store_commit(struct store *, struct err *e);
 void store_done(struct store *);
+/* For an object that is not in it: ENOENT, or EBADMSG if it may be in a newer generation that is damaged. */
+int store_misses(const struct store *, struct err *e);
 
 /* Tells the grade of protection, once per device. */
 void store_note(const struct store *);

@@ -36,6 +36,7 @@ static int from_record(const struct record *rec, struct wrapping *ret, struct er
 	if (!(rec->policy & POLICY_WRAPPINGKEY) || rec->len != CRYPTO_KEY)
 		return err_set(e, EBADMSG, "a wrapping key of the keystore is malformed");
 	ret->key = rec->data;
+	ret->since = rec->generation;
 	ret->current = rec->name.len == current.len && !memcmp(rec->name.label, current.label, current.len);
 	return wrapping_id(rec->data, ret->id, e);
 }
@@ -128,23 +129,36 @@ int wrapping_renew(struct store *s, struct err *e)
 	return r < 0 ? r : add(s, current_label, key.data, e);
 }
 
+int wrapping_commit(struct store *s, struct err *e)
+{
+	struct wrapping w;
+	int r = wrapping_current(s, &w, e);
+
+	while (r == 0 && w.since >= s->now.generation) {
+		r = store_commit(s, e);
+		if (r == 0)
+			r = wrapping_current(s, &w, e);
+	}
+	return r;
+}
+
 int wrapping_open(struct store *ret, const struct device *dev, struct wrapping *ret_current, struct err *e)
 {
 	int r = store_open(ret, dev, 0, e);
 
 	if (r == 0)
 		r = wrapping_current(ret, ret_current, e);
-	if (r != -ENOENT)
+	if (r == 0 ? ret_current->since < ret->now.generation : r != -ENOENT)
 		return r;
 	store_done(ret);
 	r = store_open(ret, dev, STORE_WRITE | STORE_CREATE, e);
-	if (r == 0)
-		r = wrapping_current(ret, ret_current, e);	/* another process may have been faster */
-	if (r != -ENOENT || ret->dir < 0)
+	if (r < 0)
 		return r;
-	r = wrapping_renew(ret, e);
+	r = wrapping_current(ret, ret_current, e);	/* another process may have been faster */
+	if (r == -ENOENT)
+		r = wrapping_renew(ret, e);
 	if (r == 0)
-		r = store_commit(ret, e);
+		r = wrapping_commit(ret, e);
 	return r < 0 ? r : wrapping_current(ret, ret_current, e);
 }
 

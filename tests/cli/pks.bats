@@ -180,6 +180,44 @@ passphrase_only() {
 	fails 6 "is damaged: local.A" hwkey pks-list
 }
 
+@test "pks: a wrapping key survives damage of the newest container" {
+	secret data
+	hwkey seal -q -o "$BATS_TEST_TMPDIR/sealed" "$f"
+	hwkey generate -q k
+	flip "$(newer)" 5000
+	[ "$(hwkey unseal -q "$BATS_TEST_TMPDIR/sealed")" = data ]
+	put a one
+	hwkey rewrap -q --to-new k
+	flip "$(newer)" 5000
+	[ "$(hwkey validate -q --raw --noheadings --output STATUS k)" = valid ]
+}
+
+@test "pks: what a damaged container may have held is not lost silently" {
+	put a one
+	put b two
+	new=$(newer)
+	flip "$new" 5000
+	cp "$new" "$BATS_TEST_TMPDIR/evidence"
+	run bash -c 'hwkey pks-read a 2>&1 >/dev/null'
+	[[ $output == "hwkey: '${new##*/}'"*"is damaged"*generation* ]]
+	fails 6 'is damaged' hwkey pks-read -q b
+	hwkey pks-config | grep -E "^DAMAGED +${new##*/}\$"
+	run bash -c 'printf x | hwkey pks-write c 2>&1'
+	[[ $output == *"is kept as '${new##*/}.damaged'"* ]]
+	cmp "$new.damaged" "$BATS_TEST_TMPDIR/evidence"
+	fails 3 'not found' hwkey pks-read b
+	hwkey pks-config | grep -E "^DAMAGED +${new##*/}.damaged\$"
+	rm "$new.damaged"
+	[ "$(hwkey pks-read c 2>&1)" = x ]
+	run bash -c 'hwkey pks-config | grep DAMAGED'
+	[[ $output != *local* ]]
+	dd if=/dev/zero of="$(newer)" bs=256 count=1 conv=notrunc status=none	# what a failed commit leaves
+	put d four
+	[ "$(hwkey pks-read d 2>&1)" = four ]
+	[ ! -e "$store/local.A.damaged" ]
+	[ ! -e "$store/local.B.damaged" ]
+}
+
 @test "pks: containers of another keystore are refused" {
 	put a data
 	HWKEY_PKS_DIR=$BATS_TEST_TMPDIR/other put a data
