@@ -51,11 +51,14 @@ int secret_alloc(struct secret *ret, size_t size, struct err *e)
 	return 0;
 }
 
-/* Not memcpy(): the vector registers it leaves full would show the secret to whoever takes a core. */
-static void copy_bytes(volatile unsigned char *to, const unsigned char *from, size_t len)
+/* The vector registers that memcpy() leaves full would show the secret to whoever takes a core. */
+void secret_bytes_copy(void *to, const void *from, size_t len)
 {
+	volatile unsigned char *out = to;
+	const unsigned char *in = from;
+
 	while (len--)
-		*to++ = *from++;
+		*out++ = *in++;
 }
 
 int secret_copy(struct secret *ret, const void *data, size_t len, struct err *e)
@@ -63,7 +66,7 @@ int secret_copy(struct secret *ret, const void *data, size_t len, struct err *e)
 	int r = secret_alloc(ret, len, e);
 
 	if (r == 0)
-		copy_bytes(ret->data, data, len);
+		secret_bytes_copy(ret->data, data, len);
 	ret->len = r == 0 ? len : 0;
 	return r;
 }

@@ -43,7 +43,7 @@ static int checksum(const unsigned char *data, size_t len, unsigned char ret[CRY
 	unsigned char copy[SLOT_MAX];
 	int r;
 
-	memcpy(copy, data, len);
+	secret_bytes_copy(copy, data, len);
 	memset(copy + CHECKSUM_AT, 0, CRYPTO_HASH);
 	r = crypto_sha256(copy, len, ret, e);
 	explicit_bzero(copy, len);
@@ -136,7 +136,7 @@ static int slot_protect(const struct slot *s, const unsigned char *root, const s
 		r = crypto_seal(key, s->nonce, p, TAG_AT, root, wrapped ? ROOT_KEY : 0, p + SLOT_HEADER, p + TAG_AT, e);
 	explicit_bzero(key, sizeof(key));
 	if (r == 0 && !wrapped)
-		memcpy(p + SLOT_HEADER, root, ROOT_KEY);
+		secret_bytes_copy(p + SLOT_HEADER, root, ROOT_KEY);
 	if (r == 0)
 		r = checksum(p, SLOT_HEADER + ROOT_KEY, p + CHECKSUM_AT, e);
 	return r;
@@ -202,7 +202,7 @@ int slot_open(const void *data, const struct slot *s, const struct secret *passp
 	if (r < 0)
 		return r;
 	if (!wrapped)
-		memcpy(ret_root, s->payload, ROOT_KEY);
+		secret_bytes_copy(ret_root, s->payload, ROOT_KEY);
 	r = check_root(s, ret_root, e);
 	if (r < 0)
 		explicit_bzero(ret_root, ROOT_KEY);
