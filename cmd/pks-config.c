@@ -7,7 +7,7 @@
 struct opts { char *store, *add_slot, *remove_slot, *passphrase_file; bool replace; };
 CMD_OPTS(struct opts);
 
-enum { PASSPHRASE_MAX = 4096 };		/* bytes, its newline included */
+enum { PASSPHRASE_MAX = 4096, TYPED_MAX = 511 };	/* bytes: of a file, of a line that a terminal gives */
 
 static const char *const slots[] = { "plain", "passphrase", NULL };
 
@@ -20,6 +20,17 @@ static const struct opt opts[] = {
 	PKS_OPT_STORE(struct opts),
 	{ 0 }
 };
+
+/* Wherever it comes from: it must be possible to type it, and that ends at a newline. */
+static int check_passphrase(const struct secret *p, struct err *e)
+{
+	if (p->len > TYPED_MAX)
+		return err_set(e, EINVAL, "new passphrase is longer than %d bytes: it could not be typed", TYPED_MAX);
+	for (size_t i = 0; i < p->len; i++)
+		if (p->data[i] < ' ' || p->data[i] == 0x7f)
+			return err_set(e, EINVAL, "new passphrase has a control character in it: it could not be typed");
+	return 0;
+}
 
 /* One newline at the end of a file is the editor's, not the passphrase's. */
 static int new_passphrase(struct hwkey *hw, const char *file, struct secret *ret, struct err *e)
@@ -41,6 +52,8 @@ static int add(struct hwkey *hw, const struct opts *o, const struct device *dev,
 
 	if (!strcmp(o->add_slot, "passphrase"))
 		r = new_passphrase(hw, o->passphrase_file, &passphrase, e);
+	if (r == 0)
+		r = check_passphrase(&passphrase, e);
 	return r < 0 ? r : ops->slot_add(dev, o->add_slot, &passphrase, o->replace, e);
 }
 
