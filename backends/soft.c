@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "lib/env.h"
+#include "lib/file.h"
 #include "soft/names.h"
 
 static const char *const key_types[] = { "local", NULL };
@@ -28,7 +29,7 @@ static const char *remark(const char *pks_dir)
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
-		if (look(pks_dir, soft_slots[i].file) == 0)
+		if (look(pks_dir, soft_slots[i].file) == 0 || (i == 0 && look(pks_dir, FILE_TEMP) == 0))
 			return soft_slots[i].grade;
 	r = look(pks_dir, ".");
 	if (r == -ENOENT)

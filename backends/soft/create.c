@@ -108,7 +108,9 @@ static int fill(int dir, struct err *e)
 	if (r < 0)
 		return r;
 	session = (const struct session *)(void *)secret.data;
-	r = root_slot_write(dir, root_slot_find("plain"), session, NULL, true, e);
+	r = root_wipe_temp(dir, e);
+	if (r == 0)
+		r = root_slot_write(dir, root_slot_find("plain"), session, NULL, true, e);
 	if (r == 0)
 		r = write_containers(dir, session, e);
 	return r < 0 ? r : dir_sync(dir, e);

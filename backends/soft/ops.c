@@ -216,6 +216,8 @@ static int slot_add(const struct device *dev, const char *name, const struct sec
 		return err_set(e, EEXIST, "keystore has a slot '%s' already; --replace overwrites it", name);
 	r = root_slot_write(s.dir, row, session_of(dev), passphrase, replace, e);
 	if (r == 0)
+		r = root_slot_check(s.dir, row, session_of(dev), passphrase, e);
+	if (r == 0)
 		note_again(&s);
 	return r;
 }

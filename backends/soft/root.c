@@ -11,6 +11,12 @@
 #include "lib/file.h"
 #include "lib/secret.h"
 
+/* FILE_TEMP may be a plain slot whose writer was killed. */
+static bool has_temp(int dir)
+{
+	return faccessat(dir, FILE_TEMP, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static const struct file_attr slot_attr = { 0400, (gid_t)-1 };
 
 const struct soft_slot *root_slot_find(const char *name)
@@ -29,7 +35,7 @@ bool root_has_slot(int dir, const struct soft_slot *row)
 const struct soft_slot *root_weakest(int dir)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
-		if (root_has_slot(dir, &soft_slots[i]))
+		if (root_has_slot(dir, &soft_slots[i]) || (i == 0 && has_temp(dir)))
 			return &soft_slots[i];
 	return NULL;
 }
@@ -118,6 +124,93 @@ int root_unlock(const struct device *dev, int dir, struct err *e)
 	return 0;
 }
 
+/* Before its name goes, so that the clear key does not stay in freed blocks; what a flash chip keeps is out of reach. */
+static int overwrite(int dir, const char *name)
+{
+	static const unsigned char zero[SLOT_MAX];
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+	int r;
+
+	if (fchmodat(dir, name, 0600, 0) == 0)
+		fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	r = pwrite_all(fd, zero, st.st_size < SLOT_MAX ? (size_t)st.st_size : SLOT_MAX, 0);
+	return r < 0 ? r : fdatasync_retry(fd);
+}
+
+static int wipe(int dir, const char *name, struct err *e)
+{
+	int r = overwrite(dir, name);
+
+	if (r == 0 && unlinkat(dir, name, 0) < 0)
+		r = -errno;
+	if (r == 0)
+		return dir_sync(dir, e);
+	errno = -r;
+	return err_sys(e, "cannot overwrite and remove '%s' of the keystore, which may hold its root key", name);
+}
+
+int root_wipe_temp(int dir, struct err *e)
+{
+	return has_temp(dir) ? wipe(dir, FILE_TEMP, e) : 0;
+}
+
+/* A new file, whose clear bytes go before its name if it fails. */
+static int write_clear(int dir, const struct soft_slot *row, const struct secret *file, struct err *e)
+{
+	struct err dropped;
+	int r, fd = openat(dir, FILE_TEMP, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+
+	if (fd < 0)
+		return err_sys(e, "cannot write '%s'", row->file);
+	r = fchmod(fd, 0400) < 0 ? -errno : write_all(fd, file->data, file->len);
+	if (r == 0)
+		r = fdatasync_retry(fd);
+	(void)close(fd);	/* after the flush there is nothing left that could fail */
+	if (r == 0)
+		r = file_publish_at(dir, FILE_TEMP, row->file, false);
+	if (r == 0)
+		return 0;
+	(void)root_wipe_temp(dir, &dropped);
+	errno = -r;
+	return err_sys(e, "cannot write '%s'", row->file);
+}
+
+static bool slot_is_good(int dir, const struct soft_slot *row, const struct session *session, const struct secret *passphrase)
+{
+	AUTO_SECRET struct secret file = { 0 }, root = { 0 };
+	struct err dropped;
+	struct slot s;
+
+	return slot_load(dir, row, &file, &s, &dropped) == 0 && secret_alloc(&root, ROOT_KEY, &dropped) == 0 &&
+	       slot_open(file.data, &s, passphrase, root.data, &dropped) == 0 &&
+	       crypto_equal(root.data, session->root, ROOT_KEY) && s.epoch == session->epoch &&
+	       !memcmp(s.system, session->system, UUID_SIZE);
+}
+
+/* A plain slot is the same whoever makes it: a good one stays. One that is not opens nothing, and goes first. */
+static int plain_put(int dir, const struct soft_slot *row, const struct session *session, const struct secret *file,
+		     bool replace, struct err *e)
+{
+	bool there = root_has_slot(dir, row);
+	int r = 0;
+
+	if (there && replace && slot_is_good(dir, row, session, NULL))
+		return 0;
+	if (there && replace)
+		r = wipe(dir, row->file, e);
+	return r < 0 ? r : write_clear(dir, row, file, e);
+}
+
+int root_slot_check(int dir, const struct soft_slot *row, const struct session *session, const struct secret *passphrase,
+		    struct err *e)
+{
+	return slot_is_good(dir, row, session, passphrase)
+		       ? 0 : err_set(e, EBADMSG, "slot '%s' as it was written does not open the keystore", row->name);
+}
+
 int root_slot_write(int dir, const struct soft_slot *row, const struct session *session, const struct secret *passphrase,
 		    bool replace, struct err *e)
 {
@@ -134,7 +227,8 @@ int root_slot_write(int dir, const struct soft_slot *row, const struct session *
 	memcpy(s.system, session->system, UUID_SIZE);
 	r = slot_make(&s, session->root, passphrase, &file, e);
 	if (r == 0)
-		r = file_write_at(dir, row->file, file.data, file.len, &slot_attr, replace, e);
+		r = s.type == SLOT_PLAIN ? plain_put(dir, row, session, &file, replace, e)
+					 : file_write_at(dir, row->file, file.data, file.len, &slot_attr, replace, e);
 	return r < 0 ? r : dir_sync(dir, e);
 }
 
@@ -150,30 +244,9 @@ static bool is_spare(int dir, const struct soft_slot *row, const struct session 
 	       !memcmp(s.root_id, id, ROOT_ID) && s.epoch == session->epoch;
 }
 
-/* Before its name goes, so that the clear key does not stay in freed blocks; what a flash chip keeps is out of reach. */
-static int overwrite(int dir, const char *name, struct err *e)
-{
-	static const unsigned char zero[SLOT_HEADER + ROOT_KEY];
-	AUTO_CLOSE int fd = -1;
-	int r;
-
-	if (fchmodat(dir, name, 0600, 0) == 0)
-		fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return err_sys(e, "cannot overwrite root-key slot '%s'", name);
-	r = pwrite_all(fd, zero, sizeof(zero), 0);
-	if (r == 0)
-		r = fdatasync_retry(fd);
-	if (r == 0)
-		return 0;
-	errno = -r;
-	return err_sys(e, "cannot overwrite root-key slot '%s'", name);
-}
-
 int root_slot_remove(int dir, const struct soft_slot *row, const struct session *session, struct err *e)
 {
 	bool spare = false;
-	int r;
 
 	if (!root_has_slot(dir, row))
 		return err_set(e, ENOENT, "keystore has no slot '%s'", row->name);
@@ -182,10 +255,5 @@ int root_slot_remove(int dir, const struct soft_slot *row, const struct session 
 	if (!spare)
 		return err_set(e, EBUSY, "slot '%s' is the last one that opens the keystore: add another one first",
 			       row->name);
-	r = overwrite(dir, row->file, e);
-	if (r < 0)
-		return r;
-	if (unlinkat(dir, row->file, 0) < 0)
-		return err_sys(e, "cannot remove root-key slot '%s'", row->file);
-	return dir_sync(dir, e);
+	return wipe(dir, row->file, e);
 }

@@ -25,7 +25,7 @@ static inline struct session *session_of(const struct device *dev)
  */
 int root_unlock(const struct device *, int dir, struct err *e);
 
-/* The weakest slot's row; NULL: there is none. */
+/* The weakest slot's row, what a killed writer left counted as plain; NULL: there is none. */
 const struct soft_slot *root_weakest(int dir);
 bool root_has_slot(int dir, const struct soft_slot *);
 const struct soft_slot *root_slot_find(const char *name);
@@ -33,6 +33,11 @@ const struct soft_slot *root_slot_find(const char *name);
 /* Writes the slot, durable on return. EEXIST unless REPLACE. */
 int root_slot_write(int dir, const struct soft_slot *, const struct session *, const struct secret *passphrase,
 		    bool replace, struct err *e);
+/* Reads the slot and opens it, as the next process will. EBADMSG. */
+int root_slot_check(int dir, const struct soft_slot *, const struct session *, const struct secret *passphrase,
+		    struct err *e);
+/* What a killed writer left in DIR may be the clear root key: it is overwritten. The caller holds the lock. */
+int root_wipe_temp(int dir, struct err *e);
 /* Overwrites and removes the slot. EBUSY if no other undamaged one is left. */
 int root_slot_remove(int dir, const struct soft_slot *, const struct session *, struct err *e);
 

@@ -244,6 +244,8 @@ int store_open(struct store *ret, const struct device *dev, unsigned flags, stru
 		r = root_unlock(dev, s.dir, e);		/* may ask a person: not under the lock */
 	if (r == 0 && flags & STORE_WRITE)
 		r = take_lock(&s, e);
+	if (r == 0 && flags & STORE_WRITE)
+		r = root_wipe_temp(s.dir, e);
 	if (r == 0)
 		r = load(&s, e);
 	if (r < 0)

@@ -326,6 +326,53 @@ passphrase_only() {
 	[ "$(hwkey pks-read a)" = data ]
 }
 
+@test "pks: a passphrase that nobody can type is refused, and the other slot stays" {
+	put a data
+	for p in 'two\nlines' 'bell\a' 'nul\0nul' 'del\177' 'crlf\r\n' "$(printf %0512d 0)"; do
+		secret ''
+		# shellcheck disable=SC2059
+		printf "$p" >"$f"
+		fails 2 'could not be typed' hwkey pks-config --add-slot passphrase --passphrase-file "$f" --remove-slot plain
+	done
+	[ ! -e "$store/root.passphrase" ]
+	[ "$(hwkey pks-read a)" = data ]
+	printf %0511d 0 >"$f"
+	hwkey pks-config -q --add-slot passphrase --passphrase-file "$f"
+}
+
+@test "pks: what a killed writer of a plain slot left counts as one, and is overwritten" {
+	put a data
+	cp "$store/root.plain" "$BATS_TEST_TMPDIR/clear"
+	passphrase_only
+	export CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR
+	cp "$f" "$BATS_TEST_TMPDIR/hwkey.pks-passphrase"
+	install -m 400 "$BATS_TEST_TMPDIR/clear" "$store/.hwkey.tmp"
+	ln "$store/.hwkey.tmp" "$BATS_TEST_TMPDIR/blocks"
+	hwkey list-devices | grep 'plain file'
+	hwkey pks-config | grep 'plain file'
+	put b data
+	[ ! -e "$store/.hwkey.tmp" ]
+	cmp -n 288 "$BATS_TEST_TMPDIR/blocks" /dev/zero
+	hwkey pks-config | grep 'passphrase (scrypt)'
+}
+
+@test "pks: replacing a damaged plain slot overwrites the old one, a good one stays" {
+	put a data
+	passphrase_only
+	export CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR
+	cp "$f" "$BATS_TEST_TMPDIR/hwkey.pks-passphrase"
+	hwkey pks-config -q --add-slot plain
+	cp "$store/root.plain" "$BATS_TEST_TMPDIR/good"
+	hwkey pks-config -q --add-slot plain --replace
+	cmp "$store/root.plain" "$BATS_TEST_TMPDIR/good"
+	flip "$store/root.plain" 150
+	ln "$store/root.plain" "$BATS_TEST_TMPDIR/blocks"
+	hwkey pks-config -q --add-slot plain --replace
+	cmp -n 288 "$BATS_TEST_TMPDIR/blocks" /dev/zero
+	unset CREDENTIALS_DIRECTORY
+	[ "$(hwkey pks-read a)" = data ]
+}
+
 @test "pks: the data never goes to a terminal unless told so" {
 	command -v script >/dev/null || skip 'no script(1)'
 	put a geheim
