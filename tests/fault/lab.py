@@ -19,11 +19,11 @@ LIMIT = 60  # seconds that any one command may take
 
 def scratch():
     """A new directory in memory if there is such a file system, else in the build tree. SIGTERM lets it be removed."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     for base in ("/dev/shm", BUILD):
         if os.access(base, os.W_OK):
             path = os.path.join(base, "hwkey-fault.%d" % os.getpid())
             os.mkdir(path, 0o700)
+            signal.signal(signal.SIGTERM, lambda *_: (subprocess.call(["rm", "-rf", path]), os._exit(1)))
             return path
     sys.exit("no place for a work directory")
 
