@@ -54,14 +54,10 @@ static int retire(const struct repair *c, int id, struct luks_token *t, const ch
 static uint32_t orphans(struct luks *l)
 {
 	uint32_t set = luks_slots(l) & ~luks_owned_slots(l);
-	struct crypt_pbkdf_type kdf;
 
-	for (int i = 0; i < LUKS_SLOTS; i++) {
-		kdf = (struct crypt_pbkdf_type){ 0 };
-		if (set & UINT32_C(1) << i && (crypt_keyslot_get_pbkdf(l->cd, i, &kdf) < 0 || !kdf.type ||
-					       strcmp(kdf.type, CRYPT_KDF_PBKDF2) != 0 || kdf.iterations != 1000))
+	for (int i = 0; i < LUKS_SLOTS; i++)
+		if (set & UINT32_C(1) << i && !luks_slot_is_plain(l, i))
 			set &= ~(UINT32_C(1) << i);
-	}
 	return set;
 }
 
@@ -91,7 +87,7 @@ static int settle_waiting(const struct repair *c, int id, struct luks_token *t, 
 	struct err why = { 0 };
 	int slot = -1, r = free_slots ? opens(c, t, free_slots, &slot, &why) : 0;
 
-	if (r < 0 && r != -EBADMSG)
+	if (r < 0)	/* EBADMSG is what another machine's keystore gives, too */
 		return tell(c, -1, id, why.msg, e);
 	if (r <= 0)
 		return drop(c, id,
@@ -107,9 +103,10 @@ static int settle_waiting(const struct repair *c, int id, struct luks_token *t, 
 /* A token of ours whose removal was begun. */
 static int settle_removing(const struct repair *c, int id, struct luks_token *t, struct err *e)
 {
+	const struct luks_ways left = luks_ways_without(c->l, c->source, t->slots, UINT32_C(1) << id);
 	int r;
 
-	if (luks_slots(c->l) & ~t->slots)
+	if (left.proven || left.unproven)
 		return retire(c, id, t, "interrupted removal completed", e);
 	r = tell(c, first_slot(t->slots), id, "interrupted removal of the last way in undone", e);
 	if (r < 0)
@@ -154,6 +151,23 @@ static size_t same_name(struct luks *l, const char *name, int ret[LUKS_TOKENS])
 	return n;
 }
 
+/* A token that does not open its slot names another one, which it opens and which no token has, or goes. */
+static int settle_misplaced(const struct repair *c, int id, struct luks_token *t, struct err *e)
+{
+	struct err why = { 0 };
+	int slot, r = opens(c, t, luks_slots(c->l) & ~luks_owned_slots(c->l), &slot, &why);
+
+	if (r < 0)
+		return tell(c, -1, id, why.msg, e);
+	if (r == 0)
+		return drop(c, id, "token that does not open its keyslot removed", e);
+	t->slots = UINT32_C(1) << slot;
+	r = tell(c, slot, id, "token was of another keyslot", e);
+	if (r == 0)
+		r = luks_token_put(c->l, id, t, e);
+	return r < 0 ? r : 0;
+}
+
 /* The slots of one key: all but the newest that opens go. */
 static int settle_same(const struct repair *c, const char *name, struct err *e)
 {
@@ -176,7 +190,7 @@ static int settle_same(const struct repair *c, const char *name, struct err *e)
 		if (r == 1)
 			r = retire(c, ids[i], &t, "older keyslot of the same key removed", e);
 		else
-			r = drop(c, ids[i], "token that does not open its keyslot removed", e);
+			r = settle_misplaced(c, ids[i], &t, e);
 		if (r < 0)
 			return r;
 	}
@@ -211,7 +225,7 @@ int luks_repair(struct luks *l, const struct luks_source *src, const struct luks
 		struct err why = { 0 };
 
 		if (luks_token_get(l, id, &t) && t.slots && opens(&c, &t, t.slots, &slot, &why) == 0)
-			r = drop(&c, id, "token that does not open its keyslot removed", e);
+			r = settle_misplaced(&c, id, &t, e);
 	}
 	return r;
 }

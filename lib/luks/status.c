@@ -27,8 +27,11 @@ static void fill_slot(struct luks *l, int slot, struct luks_row *row)
 		row->state = "unbound";
 }
 
-static const char *state_of(const struct luks_token *t, int slot)
+/* The blob of a token is bound to the UUID. */
+static const char *state_of(struct luks *l, const struct luks_token *t, int slot)
 {
+	if (strcmp(t->vol, crypt_get_uuid(l->cd)) != 0)
+		return "dead";
 	if (slot < 0)
 		return t->pending ? "pending" : "dead";
 	return t->pending ? "removing" : "ok";
@@ -45,7 +48,7 @@ static void fill_token(struct luks *l, int slot, int id, struct luks_token *t, s
 		row->backend = t->backend;
 		row->created = t->created;
 		row->pattern = t->pattern[0] ? t->pattern : NULL;
-		row->state = state_of(t, slot);
+		row->state = state_of(l, t, slot);
 	} else if (!strcmp(row->type, LUKS_TOKEN_TYPE)) {
 		row->state = "invalid";
 	} else if (!strcmp(row->type, LUKS_RECOVERY_TYPE)) {

@@ -8,14 +8,14 @@
 
 #include "lib/err.h"
 
-/* Slots that a token other than ID names. */
-static uint32_t slots_of_others(struct luks *l, int id)
+/* Slots that a token outside IDS names. */
+static uint32_t slots_of_others(struct luks *l, uint32_t ids)
 {
 	const char *type, *text;
 	uint32_t set = 0;
 
 	for (int i = 0; i < LUKS_TOKENS; i++) {
-		text = i == id ? NULL : luks_token_text(l, i, &type);
+		text = ids & UINT32_C(1) << i ? NULL : luks_token_text(l, i, &type);
 		if (text)
 			set |= luks_token_slots(text);
 	}
@@ -34,7 +34,7 @@ static int destroy_slots(struct luks *l, uint32_t slots, struct err *e)
 
 int luks_token_retire(struct luks *l, int id, struct luks_token *t, struct err *e)
 {
-	uint32_t slots = t->slots & ~slots_of_others(l, id);
+	uint32_t slots = t->slots & ~slots_of_others(l, UINT32_C(1) << id);
 	int r = 0;
 
 	if (slots && !t->pending) {
@@ -72,6 +72,21 @@ static bool is_meant(struct luks *l, int id, const struct luks_remove *what, uin
 	return what->recovery_keep < 0 || !(*ret_slots & UINT32_C(1) << what->recovery_keep);
 }
 
+/* A slot that stays because of another token would open as before. */
+static int check_shared(struct luks *l, uint32_t slots, uint32_t ids, struct err *e)
+{
+	const char *type, *text;
+
+	for (int id = 0; id < LUKS_TOKENS; id++) {
+		text = ids & UINT32_C(1) << id ? NULL : luks_token_text(l, id, &type);
+		if (text && luks_token_slots(text) & slots)
+			return err_set(e, ENOTEMPTY, "keyslot %d of '%s' is token %d's, too (%s): remove it by --slot %d",
+				       __builtin_ctz(luks_token_slots(text) & slots), l->volume, id, type,
+				       __builtin_ctz(luks_token_slots(text) & slots));
+	}
+	return 0;
+}
+
 /* The slots and tokens to remove. */
 static int collect(struct luks *l, const struct luks_remove *what, uint32_t *ret_slots, uint32_t *ret_ids, struct err *e)
 {
@@ -84,7 +99,7 @@ static int collect(struct luks *l, const struct luks_remove *what, uint32_t *ret
 	}
 	for (int id = 0; id < LUKS_TOKENS; id++) {
 		if (what->slot < 0 && is_meant(l, id, what, &s)) {
-			slots |= s & ~slots_of_others(l, id);
+			slots |= s;
 			ids |= UINT32_C(1) << id;
 		}
 	}
@@ -94,7 +109,7 @@ static int collect(struct luks *l, const struct luks_remove *what, uint32_t *ret
 		return err_set(e, ENOENT, "'%s' has no recovery key", l->volume);
 	*ret_slots = slots;
 	*ret_ids = ids;
-	return 0;
+	return what->slot >= 0 ? 0 : check_shared(l, slots, ids, e);
 }
 
 /* Ours without a slot after one was destroyed. */
@@ -125,29 +140,63 @@ static uint32_t own_tokens_with(struct luks *l, uint32_t slots)
 	return ids;
 }
 
+/* What is to go, and how. */
+struct removal {
+	const struct luks_source *source;
+	uint32_t slots, ids;
+	bool force_last;
+};
+
+static int check_last(struct luks *l, const struct removal *c, bool tell, struct err *e)
+{
+	struct luks_ways left;
+
+	if (c->force_last || !(luks_slots(l) & c->slots))
+		return 0;
+	left = luks_ways_without(l, c->source, c->slots, c->ids);
+	if (!left.proven && !left.unproven)
+		return err_set(e, EBUSY, "that is the last way into '%s': add another one first, or use --force-last",
+			       l->volume);
+	if (tell)
+		luks_ways_note(l, c->source, &left);
+	return 0;
+}
+
+/* Each step only while there is another way in. */
+static int carry_out(struct luks *l, const struct removal *c, struct err *e)
+{
+	int r = 0;
+
+	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++) {
+		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+
+		if (!(c->ids & UINT32_C(1) << id) || !luks_token_get(l, id, &t))
+			continue;
+		r = check_last(l, c, false, e);
+		if (r == 0)
+			r = luks_token_retire(l, id, &t, e);
+	}
+	if (r == 0)
+		r = check_last(l, c, false, e);
+	return r < 0 ? r : destroy_slots(l, c->slots, e);
+}
+
 int luks_unenroll(struct luks *l, const struct luks_source *src, const struct luks_remove *what, struct err *e)
 {
-	uint32_t slots = 0, ids = 0, touched;
+	struct removal c = { .source = src, .force_last = what->force_last };
 	struct err quiet = { 0 };
+	uint32_t touched;
 	int r = luks_check_writable(l, e);
 
 	if (r == 0 && src)
 		(void)luks_settle(l, src, NULL, &quiet);
 	if (r == 0)
-		r = collect(l, what, &slots, &ids, e);
+		r = collect(l, what, &c.slots, &c.ids, e);
+	if (r == 0)
+		r = check_last(l, &c, true, e);
 	if (r < 0)
 		return r;
-	if (luks_slots(l) & slots && !(luks_slots(l) & ~slots) && !what->force_last)
-		return err_set(e, EBUSY, "that is the last way into '%s': add another one first, or use --force-last",
-			       l->volume);
-	touched = own_tokens_with(l, slots) | ids;
-	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++) {
-		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
-
-		if (ids & UINT32_C(1) << id && luks_token_get(l, id, &t))
-			r = luks_token_retire(l, id, &t, e);
-	}
-	if (r == 0)
-		r = destroy_slots(l, slots, e);
+	touched = own_tokens_with(l, c.slots) | c.ids;
+	r = carry_out(l, &c, e);
 	return r < 0 ? r : drop_dead_tokens(l, touched, e);
 }

@@ -91,6 +91,18 @@ int luks_enroll_with(struct luks *, const struct luks_opener *, const struct luk
 		     struct err *e);
 int luks_recovery(struct luks *, const struct luks_auth *, struct secret *ret, int *ret_slot, struct err *e);
 
+/* ways.c */
+struct luks_ways {
+	uint32_t proven;	/* slots that a token of ours opens here */
+	uint32_t unproven;	/* that a passphrase, a recovery key or another's token may open */
+};
+
+/* If SLOTS and tokens IDS were gone. A slot whose token is dead, pending or another machine's is neither of the two. */
+struct luks_ways luks_ways_without(struct luks *, const struct luks_source *, uint32_t slots, uint32_t ids);
+/* Tells the user when none is proven. */
+void luks_ways_note(struct luks *, const struct luks_source *, const struct luks_ways *);
+bool luks_slot_is_plain(struct luks *, int slot);	/* made by luks_use_minimal_kdf() */
+
 /* unenroll.c */
 int luks_unenroll(struct luks *, const struct luks_source *, const struct luks_remove *, struct err *e);
 /* Marks token ID, destroys its slots, drops it: what a cut leaves is finished by repair. */

@@ -100,3 +100,75 @@ slots() { meta '.keyslots | keys | join(",")'; }
 		[[ $c == setvp* ]] || [ "$(meta '.keyslots["0"].kdf.salt')" = "$(img=before meta '.keyslots["0"].kdf.salt')" ]
 	done
 }
+
+@test "a second token of the same slot does not hide that it is the last way in" {
+	format
+	cryptsetup token export --token-id 0 "$img" >t
+	token --token-id 5 --json-file t
+	HWKEY_PKS_DIR=$PWD/none fails 7 'last way' hwkey luks-unenroll "$img" k1
+	fails 7 'last way' hwkey luks-unenroll "$img" --slot 0
+	[ "$(slots)" = '"0"' ]
+	hwkey luks-unenroll "$img" k1 --force-last
+	[ "$(slots)" = '""' ]
+	[ "$(state type)" = paes-verification-pattern ]
+}
+
+@test "a slot that nobody can open is no way in" {
+	format --recovery --output rec
+	cp --sparse=always "$img" before
+	cryptsetup token remove --token-id 2 "$img"	# the recovery key was never told
+	fails 7 'last way' hwkey luks-unenroll "$img" k1
+	cp --sparse=always before "$img"
+	hwkey luks-unenroll "$img" k1 2>err
+	grep -q "left with keyslots that were not tried: 1$" err
+	# the other slot's token is of another UUID, then of another keystore, then about to be removed
+	cp --sparse=always before "$img"
+	hwkey generate -q k2 2>/dev/null
+	hwkey luks-enroll -q "$img" k2
+	hwkey luks-unenroll "$img" --recovery 2>err
+	[ ! -s err ]
+	id=$(state token,name | sed -n 's/ k2$//p')
+	cryptsetup token export --token-id "$id" "$img" >t
+	for change in '.vol = "00000000-0000-0000-0000-000000000000"' '.state = "pending"' '.blob = (.blob | .[0:-8] + "AAAAAAA=")'; do
+		cryptsetup token remove --token-id "$id" "$img"
+		jq -c "$change" t | token --token-id "$id"
+		cp --sparse=always "$img" changed
+		[[ $change != .vol* ]] || state name,state | grep -qx 'k2 dead'
+		[[ $change == .state* ]] || fails 7 'last way' hwkey luks-unenroll "$img" k1
+		hwkey luks-open -q "$img" --key k1
+		cp --sparse=always changed "$img"
+	done
+}
+
+@test "a slot that another token names is not silently kept" {
+	format --recovery --output rec
+	echo '{"type":"other","keyslots":["1"]}' | token
+	fails 7 'keyslot 1' hwkey luks-unenroll "$img" --recovery
+	cryptsetup open --test-passphrase --key-file rec "$img"
+	hwkey luks-recovery -q "$img" --replace --output rec2 && exit 1
+	hwkey luks-unenroll "$img" --slot 1
+	not cryptsetup open --test-passphrase --key-file rec "$img"
+	# two tokens of one recovery key are one
+	cryptsetup token export --token-id "$(state token,type | sed -n 's/ hwkey-recovery$//p')" "$img" >t
+	token --json-file t
+	hwkey luks-unenroll "$img" --recovery
+	[ "$(slots)" = '"0"' ]
+}
+
+@test "repair gives a token the slot that it opens, and leaves another machine's alone" {
+	format --recovery --output rec
+	cryptsetup token export --token-id 0 "$img" >t
+	cryptsetup token remove --token-id 0 "$img"
+	jq -c '.keyslots = ["1"]' t | token --token-id 0
+	hwkey luks-status --repair "$img" | grep -q 'of another keyslot'
+	[ "$(state slot,name | head -1)" = '0 k1' ]
+	hwkey luks-open -q --test "$img" >/dev/null
+	cryptsetup token remove --token-id 0 "$img"
+	jq -c '.keyslots = [] | .state = "pending"' t | token --token-id 0
+	mkdir none
+	HWKEY_PKS_DIR=$PWD/none hwkey luks-status --repair "$img" >/dev/null
+	HWKEY_PKS_DIR=$PWD/other HWKEY_REPOSITORY=$PWD/others hwkey generate -q k3
+	HWKEY_PKS_DIR=$PWD/other hwkey luks-status --repair "$img" >/dev/null
+	hwkey luks-status --repair "$img" | grep -q completed
+	hwkey luks-open -q --test "$img"
+}
