@@ -26,17 +26,6 @@ static int see(void *ctx, const struct repo_problem *p)
 	return out_row(report->out, (const char *const[]){ p->name, p->what, p->remedy, p->mended ? "1" : "0" }, report->e);
 }
 
-/* Repairing takes the lock, but makes no repository where there is none. */
-static int open_repo(struct hwkey *hw, bool repair, struct err *e)
-{
-	int r = repo_open(&hw->repo, hw->repo_path, 0, e);
-
-	if (r < 0 || !repair || hw->repo.dirfd < 0)
-		return r;
-	repo_done(&hw->repo);
-	return repo_open(&hw->repo, hw->repo_path, REPO_WRITE, e);
-}
-
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct values *o = values;
@@ -47,7 +36,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	(void)args;
 	report.out = out;
 	if (r == 0)
-		r = open_repo(hw, o->repair, e);
+		r = repo_open(&hw->repo, hw->repo_path, o->repair ? REPO_WRITE : 0, e);
 	if (r == 0)
 		r = repo_check(&hw->repo, o->repair, see, &report, e);
 	if (r == 0)

@@ -17,7 +17,7 @@
 enum need {
 	NEED_DEVICES = 1 << 0,		/* hw->devices */
 	NEED_REPO = 1 << 1,		/* hw->repo, for reading; a missing directory is an empty repository */
-	NEED_REPO_WRITE = 1 << 2,	/* hw->repo, created if absent, writer's lock held */
+	NEED_REPO_WRITE = 1 << 2,	/* hw->repo, writer's lock held; a missing directory stays missing */
 	SHOWS = 1 << 3,			/* accepts --json, --output, --raw, --noheadings: hw->out */
 };
 

@@ -34,8 +34,10 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 {
 	const struct values *o = values;
 	AUTO_ENTRY struct entry entry = { 0 };
-	int r = repo_read(&hw->repo, args->argv[0], &entry, e);
+	int r = repo_check_name(args->argv[1], e);
 
+	if (r == 0)
+		r = repo_read(&hw->repo, args->argv[0], &entry, e);
 	if (r == 0)
 		r = prepare(&entry, args->argv[1], o, e);
 	if (r == 0 && o->volumes)

@@ -6,8 +6,6 @@
 #include "cmd.h"
 
 extern const struct column key_columns[];
-#define KEY_COLUMNS_ALL "NAME,TYPE,BITS,XTS,VOLUMES,VOLUME-TYPE,SECTOR-SIZE,APQNS,DESCRIPTION,CREATED,CHANGED,REWRAPPED," \
-			"PATTERN,MASTER-KEY,CIPHER,IV-MODE,FILE,SIZE,STAGED,DUMMY-PASSPHRASE,OTHER"
 
 /* One row. Control characters in ENTRY's properties are replaced unless JSON escapes them. */
 int key_row(const struct hwkey *, struct out *, struct entry *, struct err *e);

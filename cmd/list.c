@@ -21,6 +21,7 @@ struct listing {
 	const struct values *o;
 	struct out *out;
 	size_t shown, damaged;
+	struct err why;			/* of the first damaged one */
 };
 
 static bool is_asked(const struct values *o, const struct entry *entry)
@@ -49,8 +50,8 @@ static int show_one(struct listing *l, const char *name, struct err *e)
 	if (r == 0)
 		return key_row(l->hw, l->out, &entry, e);
 	if (++l->damaged == 1)
-		*e = why;
-	return key_row_damaged(l->out, name, &(struct err){ 0 });
+		l->why = why;
+	return key_row_damaged(l->out, name, e);
 }
 
 static bool is_name(const char *pattern)
@@ -108,8 +109,10 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		r = err_set(e, ENOENT, "no key matches");
 	if (r == 0)
 		r = out_print(out, e);
-	if (r == 0 && l.damaged)
-		r = l.damaged == 1 ? -e->code : err_set(e, EBADMSG, "%zu keys are damaged: see 'hwkey check'", l.damaged);
+	if (r == 0 && l.damaged > 1)
+		r = err_set(e, EBADMSG, "%zu keys are damaged: see 'hwkey check'", l.damaged);
+	else if (r == 0 && l.damaged)
+		r = -(*e = l.why).code;
 	return r;
 }
 

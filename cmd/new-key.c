@@ -70,11 +70,10 @@ int new_key_device(struct hwkey *hw, const struct new_key *o, struct device **re
 int new_key_check_name(struct hwkey *hw, const char *name, struct err *e)
 {
 	AUTO_ENTRY struct entry entry = { 0 };
-	int r;
+	int r = repo_check_name(name, e);
 
-	if (!repo_valid_name(name))
-		return err_set(e, EINVAL, "invalid key name '%s'", name);
-	r = repo_open(&hw->repo, hw->repo_path, 0, e);
+	if (r == 0)
+		r = repo_open(&hw->repo, hw->repo_path, 0, e);
 	if (r == 0)
 		r = repo_read_info(&hw->repo, name, &entry, e);
 	repo_done(&hw->repo);
@@ -109,7 +108,7 @@ int new_key_store(struct hwkey *hw, const struct new_key *o, const char *name, s
 	if (r == 0)
 		r = fill_entry(o, name, ops->pattern ? pattern : NULL, token, &entry, e);
 	if (r == 0)
-		r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE, e);
+		r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE | REPO_CREATE, e);
 	if (r == 0 && o->volumes)
 		r = repo_check_volumes(&hw->repo, name, o->volumes, e);
 	if (r == 0)

@@ -45,7 +45,10 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r < 0)
 		return r;
 	m = module;
-	return m->seal(dev, ops->seal, args->argc ? args->argv[0] : NULL, o->label, &to, e);
+	r = m->seal(dev, ops->seal, args->argc ? args->argv[0] : NULL, o->label, &to, e);
+	if (r == -EEXIST && to_file && !o->force)
+		r = err_set(e, EEXIST, "output '%s' exists already; --force replaces it", o->output);
+	return r;
 }
 
 const struct cmd cmd_seal = {

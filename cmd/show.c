@@ -10,8 +10,6 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 
 	(void)values;
 	format.record = true;
-	if (!format.columns)
-		format.columns = KEY_COLUMNS_ALL;
 	if (r == 0)
 		r = out_open(&out, "keys", key_columns, &format, e);
 	if (r == 0)

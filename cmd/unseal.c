@@ -70,7 +70,11 @@ static int open_here(struct hwkey *hw, const struct seal_module *m, const struct
 		r = backend_ops(dev, &ops, e);
 	if (r == 0 && !ops->seal)
 		r = err_set(e, EBADMSG, "'%s' names a trust source that seals nothing: '%s'", s->name, dev->id);
-	return r == 0 ? m->unseal(dev, ops->seal, s, &to, e) : r;
+	if (r == 0)
+		r = m->unseal(dev, ops->seal, s, &to, e);
+	if (r == -EEXIST && to_file && !o->force)
+		r = err_set(e, EEXIST, "output '%s' exists already; --force replaces it", o->output);
+	return r;
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -54,7 +55,7 @@ int file_read_at(int dirfd, const char *name, size_t max, struct blob *ret, stru
 	int r;
 
 	if (fd < 0)
-		return err_sys(e, "cannot open '%s'", name);
+		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open '%s'", name);
 	r = read_size(fd, name, max, &len, e);
 	if (r == 0)
 		r = blob_alloc(&b, len, e);
@@ -120,6 +121,28 @@ int dir_sync(int dirfd, struct err *e)
 		r = fsync(dirfd);
 	while (r < 0 && errno == EINTR);
 	return r < 0 ? err_sys(e, "cannot make the directory durable") : 0;
+}
+
+int dir_create(const char *path, struct err *e)
+{
+	AUTO_FREE char *copy = strdup(path);
+	AUTO_CLOSE int at = open(path[0] == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *save, *part = copy ? strtok_r(copy, "/", &save) : NULL;
+	int r = copy ? 0 : err_nomem(e);
+
+	while (r == 0 && at >= 0 && part) {
+		int fd, made = mkdirat(at, part, 0700);
+
+		if (made < 0 && errno != EEXIST)
+			break;
+		if (made == 0)
+			r = dir_sync(at, e);
+		fd = openat(at, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		(void)close(at);
+		at = fd;
+		part = strtok_r(NULL, "/", &save);
+	}
+	return r < 0 ? r : at < 0 || part ? err_sys(e, "cannot create directory '%s'", path) : 0;
 }
 
 /* What a killed writer left under the temporary name is nobody's: the caller holds the lock. */

@@ -21,7 +21,7 @@ struct file_attr {
 	gid_t gid;		/* (gid_t)-1: leave */
 };
 
-/* ENOENT without a message when absent; ELOOP for a symbolic link; EFBIG over MAX. Regular files only. */
+/* When absent -ENOENT, the one error without a message; ELOOP for a symbolic link; EFBIG over MAX. Regular files only. */
 int file_read_at(int dirfd, const char *name, size_t max, struct blob *ret, struct err *e);
 
 /*
@@ -31,6 +31,8 @@ int file_read_at(int dirfd, const char *name, size_t max, struct blob *ret, stru
 int file_write_at(int dirfd, const char *name, const void *data, size_t len, const struct file_attr *, bool replace,
 		  struct err *e);
 int dir_sync(int dirfd, struct err *e);
+/* The directory PATH and those above it, as far as they are missing: 0700, durable. */
+int dir_create(const char *path, struct err *e);
 /* The last step of it, for who writes TEMP in pieces: renames TEMP to NAME. 0 or -errno; -EEXIST as above. */
 int file_publish_at(int dirfd, const char *temp, const char *name, bool replace);
 

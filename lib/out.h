@@ -13,7 +13,7 @@ enum out_type { OUT_STRING, OUT_NUMBER, OUT_BOOL, OUT_LIST };	/* LIST: values jo
 struct column {
 	const char *name;	/* heading, upper case; its lower case is the JSON key and what --output takes */
 	enum out_type type;
-	bool hidden;		/* shown only when --output or JSON asks */
+	bool hidden;		/* shown in JSON and records, or if named in .columns */
 };
 
 struct out_format {

@@ -44,7 +44,7 @@ static int vacancy_check(const struct output *o, struct err *e)
 	if (fstatat(o->dirfd, o->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : fail(o, "write", e);
 	if (!o->replace)
-		return err_set(e, EEXIST, "output '%s' exists; --force replaces it", o->path);
+		return err_set(e, EEXIST, "output '%s' exists already", o->path);
 	return S_ISREG(st.st_mode) ? 0 : err_set(e, EEXIST, "output '%s' is not a regular file", o->path);
 }
 
@@ -188,7 +188,9 @@ static int file_publish(struct output *o, struct err *e)
 		return fail(o, "write", e);
 	}
 	r = dir_sync(o->dirfd, e);
-	if (r < 0 && !o->replace)
+	if (r < 0 && o->replace)
+		return err_prefix(e, "output '%s' is written, but may not survive a power cut", o->path);
+	if (r < 0)
 		(void)unlinkat(o->dirfd, o->name, 0);
 	return r;
 }

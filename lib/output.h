@@ -36,7 +36,8 @@ struct output {
 int output_open(struct output *ret, const struct output_to *, struct err *e);	/* checks, creates nothing */
 int output_create(struct output *, struct err *e);
 int output_write(struct output *, const void *data, size_t len, struct err *e);
-int output_publish(struct output *, struct err *e);		/* durable; on error there is nothing */
+/* On error there is nothing, or what was there; a file that took another's place stays, and the message says so. */
+int output_publish(struct output *, struct err *e);		/* durable */
 void output_done(struct output *);				/* what is not published is gone */
 
 #endif

@@ -12,34 +12,31 @@
 #include "file.h"
 #include "secret.h"
 
-static int write_file(const struct repo *repo, const char *file, const struct blob *b, bool replace, struct err *e)
+/* After the commit point: what is done stays done. STATE: "is added". */
+static int commit_sync(const struct repo *repo, const char *name, const char *state, struct err *e)
 {
-	return file_write_at(repo->dirfd, file, b->data, b->len, &(struct file_attr){ repo->mode, repo->gid }, replace, e);
-}
+	int r = dir_sync(repo->dirfd, e);
 
-static int write_info(const struct repo *repo, const char *file, const struct props *props, bool replace, struct err *e)
-{
-	AUTO_BLOB struct blob text = { 0 };
-	int r = props_format(props, &text, e);
-
-	return r < 0 ? r : write_file(repo, file, &text, replace, e);
+	return r < 0 ? err_prefix(e, "key '%s' %s, but that may not survive a power cut", name, state) : 0;
 }
 
 static int must_exist(const struct repo *repo, const char *name, struct err *e)
 {
-	int r = repo_valid_name(name) ? file_exists(repo, file_name(name, ".info").s, e) : 0;
+	int r = repo_check_name(name, e);
 
+	if (r < 0)
+		return r;
+	r = file_exists(repo, file_name(name, ".info").s, e);
 	return r == 0 ? err_set(e, ENOENT, "no key '%s'", name) : r < 0 ? r : 0;
 }
 
 /* A .skey alone may be the only copy of a key: nothing of that name may be there. */
 static int must_be_free(const struct repo *repo, const char *name, struct err *e)
 {
-	int r;
+	int r = repo_check_name(name, e);
 
-	if (!repo_valid_name(name))
-		return err_set(e, EINVAL, "'%s' is no valid key name", name);
-	r = file_exists(repo, file_name(name, ".info").s, e);
+	if (r == 0)
+		r = file_exists(repo, file_name(name, ".info").s, e);
 	if (r > 0)
 		return err_set(e, EEXIST, "key '%s' exists already", name);
 	for (size_t i = 0; r == 0 && token_suffixes[i]; i++) {
@@ -84,19 +81,19 @@ static int create(struct repo *repo, const struct entry *entry, const struct par
 		r = intent_write(repo, "settle", name, NULL, e);
 	if (r < 0)
 		return r;
-	r = write_file(repo, file_name(name, ".skey").s, &parts->token, false, e);
+	r = repo_write_file(repo, file_name(name, ".skey").s, &parts->token, false, e);
 	if (r < 0)
 		return drop_intent(repo, r);
 	if (parts->staged.len)
-		r = write_file(repo, file_name(name, ".renc").s, &parts->staged, false, e);
+		r = repo_write_file(repo, file_name(name, ".renc").s, &parts->staged, false, e);
 	if (r == 0 && parts->pass.len)
-		r = write_file(repo, file_name(name, ".pass").s, &parts->pass, false, e);
+		r = repo_write_file(repo, file_name(name, ".pass").s, &parts->pass, false, e);
 	if (r == 0)
 		r = dir_sync(repo->dirfd, e);
 	if (r == 0)
-		r = write_info(repo, file_name(name, ".info").s, &entry->props, false, e);
+		r = repo_write_info(repo, file_name(name, ".info").s, &entry->props, false, e);
 	if (r == 0)
-		r = dir_sync(repo->dirfd, e);
+		r = commit_sync(repo, name, "is added", e);
 	return end_settle(repo, r);
 }
 
@@ -113,6 +110,8 @@ int repo_copy(struct repo *repo, const char *from, const struct entry *to, struc
 
 	if (r == 0 && source.has_passphrase)
 		r = file_read_at(repo->dirfd, file_name(from, ".pass").s, PASS_MAX, &parts.pass, e);
+	if (r == -ENOENT && source.has_passphrase)
+		r = err_set(e, ENOENT, "'%s.pass' went away", from);
 	parts.token = source.token;
 	parts.staged = source.staged;
 	if (r == 0)
@@ -123,23 +122,25 @@ int repo_copy(struct repo *repo, const char *from, const struct entry *to, struc
 	return r;
 }
 
-/* Commit: the intent appears. */
+/* Commit: the intent appears, durable. */
 static int update_all(struct repo *repo, const struct entry *entry, struct err *e)
 {
-	int r = write_file(repo, ".hwkey.new-skey", &entry->token, true, e);
+	int r = repo_write_file(repo, ".hwkey.new-skey", &entry->token, true, e);
 
 	if (r == 0 && entry->staged.len)
-		r = write_file(repo, ".hwkey.new-renc", &entry->staged, true, e);
+		r = repo_write_file(repo, ".hwkey.new-renc", &entry->staged, true, e);
 	if (r == 0)
-		r = write_info(repo, ".hwkey.new-info", &entry->props, true, e);
+		r = repo_write_info(repo, ".hwkey.new-info", &entry->props, true, e);
 	if (r == 0)
 		r = dir_sync(repo->dirfd, e);
 	if (r == 0)
 		r = intent_write(repo, entry->staged.len ? "update" : "complete", entry->name, NULL, e);
-	if (r == 0)
-		return intent_finish(repo, e);
-	temp_remove(repo);
-	return r;
+	if (r < 0) {
+		temp_remove(repo);
+		return r;
+	}
+	r = intent_finish(repo, e);
+	return r < 0 ? err_prefix(e, "key '%s' is changed, but the next command must finish that", entry->name) : 0;
 }
 
 int repo_update(struct repo *repo, const struct entry *entry, bool token_too, struct err *e)
@@ -148,8 +149,8 @@ int repo_update(struct repo *repo, const struct entry *entry, bool token_too, st
 
 	if (r < 0 || token_too)
 		return r < 0 ? r : update_all(repo, entry, e);
-	r = write_info(repo, file_name(entry->name, ".info").s, &entry->props, true, e);	/* the commit */
-	return r < 0 ? r : dir_sync(repo->dirfd, e);
+	r = repo_write_info(repo, file_name(entry->name, ".info").s, &entry->props, true, e);	/* the commit */
+	return r < 0 ? r : commit_sync(repo, entry->name, "is changed", e);
 }
 
 /* One file under a second name. ENOENT: there is none. File systems without links get a copy. */
@@ -166,7 +167,7 @@ static int link_file(const struct repo *repo, const char *from, const char *to, 
 		return err_sys(e, "cannot create '%s'", to);
 	r = file_read_at(repo->dirfd, from, PASS_MAX, &b, e);
 	if (r == 0)
-		r = write_file(repo, to, &b, false, e);
+		r = repo_write_file(repo, to, &b, false, e);
 	if (b.data)
 		explicit_bzero(b.data, b.len);
 	return r;
@@ -191,14 +192,16 @@ static int move_info(const struct repo *repo, const char *from, const char *to, 
 
 	if (r < 0 && (errno == EINVAL || errno == ENOSYS))	/* must_be_free() has looked, under the lock */
 		r = renameat(repo->dirfd, a.s, repo->dirfd, b.s);
-	return r < 0 ? err_sys(e, "cannot rename key '%s'", from) : dir_sync(repo->dirfd, e);
+	return r < 0 ? err_sys(e, "cannot rename key '%s'", from) : commit_sync(repo, from, "is renamed", e);
 }
 
 /* Commit: .info has the new name. */
 int repo_rename(struct repo *repo, const char *from, const char *to, struct err *e)
 {
-	int r = must_exist(repo, from, e);
+	int r = repo_check_name(to, e);
 
+	if (r == 0)
+		r = must_exist(repo, from, e);
 	if (r == 0)
 		r = must_be_free(repo, to, e);
 	if (r == 0)
@@ -216,7 +219,7 @@ int repo_remove(struct repo *repo, const char *name, struct err *e)
 {
 	int r = must_exist(repo, name, e);
 
-	if (r == -ENOENT && repo_valid_name(name) && file_exists(repo, file_name(name, ".skey").s, e) > 0)
+	if (r == -ENOENT && file_exists(repo, file_name(name, ".skey").s, e) > 0)
 		r = 0;
 	if (r == 0)
 		r = intent_write(repo, "settle", name, NULL, e);
@@ -224,6 +227,6 @@ int repo_remove(struct repo *repo, const char *name, struct err *e)
 		return r;
 	r = file_remove(repo, file_name(name, ".info").s, e);
 	if (r == 0)
-		r = dir_sync(repo->dirfd, e);
+		r = commit_sync(repo, name, "is removed", e);
 	return end_settle(repo, r);
 }

@@ -95,14 +95,10 @@ static int check_file(const struct check *c, const char *file)
 	return 0;
 }
 
-static int write_props(const struct check *c, const char *name, const struct props *props, bool replace, struct err *e)
+static int write_info(const struct check *c, const char *name, const struct props *props, bool replace, struct err *e)
 {
-	const struct file_attr attr = { c->repo->mode, c->repo->gid };
-	AUTO_BLOB struct blob text = { 0 };
-	int r = props_format(props, &text, e);
+	int r = repo_write_info(c->repo, file_name(name, ".info").s, props, replace, e);
 
-	if (r == 0)
-		r = file_write_at(c->repo->dirfd, file_name(name, ".info").s, text.data, text.len, &attr, replace, e);
 	return r < 0 ? r : dir_sync(c->repo->dirfd, e);
 }
 
@@ -121,7 +117,7 @@ static int rebuild(const struct check *c, const char *name, const struct props *
 		r = entry_init(&entry, name, &key, &(struct entry_about){ 0 }, &e);
 	for (size_t i = 0; r == 0 && i < left->n; i++)
 		r = props_set(&entry.props, left->v[i].key, left->v[i].value, &e);
-	return r < 0 ? r : write_props(c, name, &entry.props, replace, &e);
+	return r < 0 ? r : write_info(c, name, &entry.props, replace, &e);
 }
 
 /* The well-formed lines of TEXT; none if one is not. A cut last line is left out. */
@@ -137,18 +133,17 @@ static void salvage(const struct blob *text, struct props *ret)
 
 static int mend_info(const struct check *c, const char *name, const struct blob *text)
 {
-	const struct file_attr attr = { c->repo->mode, c->repo->gid };
 	const struct file_name copy = file_name(name, ".info.broken");
 	struct props left = { 0 };
 	struct err e;
-	int r = file_write_at(c->repo->dirfd, copy.s, text->data, text->len, &attr, false, &e);
+	int r = repo_write_file(c->repo, copy.s, text, false, &e);
 
 	if (r < 0)
 		return r;
 	salvage(text, &left);
 	r = rebuild(c, name, &left, true);
 	if (r == -EBADMSG && props_get(&left, "cipher"))	/* a token we do not know, but its lines are whole */
-		r = write_props(c, name, &left, true, &e);
+		r = write_info(c, name, &left, true, &e);
 	if (r < 0)
 		(void)file_remove(c->repo, copy.s, &e);
 	props_done(&left);

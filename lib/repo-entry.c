@@ -349,8 +349,8 @@ int entry_init(struct entry *ret, const char *name, const struct key *key, const
 	AUTO_ENTRY struct entry entry = { .name = strdup(name) };
 	int r = entry.name ? 0 : err_nomem(e);
 
-	if (r == 0 && !repo_valid_name(name))
-		r = err_set(e, EINVAL, "'%s' is no valid key name", name);
+	if (r == 0)
+		r = repo_check_name(name, e);
 	if (r == 0)
 		r = fill(&entry, key, about, e);
 	if (r < 0)

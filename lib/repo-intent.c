@@ -1,39 +1,15 @@
 // SPDX-License-Identifier: MIT
+/* The intent: a change of several files, finished or undone whatever happens. */
 #include "repo-internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "err.h"
 #include "file.h"
-
-const char *const token_suffixes[] = { ".skey", ".renc", ".pass", NULL };
-
-struct file_name file_name(const char *name, const char *suffix)
-{
-	struct file_name f;
-
-	(void)snprintf(f.s, sizeof(f.s), "%s%s", name, suffix);
-	return f;
-}
-
-int file_exists(const struct repo *repo, const char *file, struct err *e)
-{
-	struct stat st;
-
-	if (fstatat(repo->dirfd, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
-	return errno == ENOENT ? 0 : err_sys(e, "cannot look for '%s'", file);
-}
-
-int file_remove(const struct repo *repo, const char *file, struct err *e)
-{
-	return unlinkat(repo->dirfd, file, 0) == 0 || errno == ENOENT ? 0 : err_sys(e, "cannot remove '%s'", file);
-}
 
 static int settle(const struct repo *repo, const char *name, struct err *e)
 {
@@ -94,7 +70,7 @@ int intent_write(const struct repo *repo, const char *verb, const char *a, const
 	int r = file_write_at(repo->dirfd, INTENT, line, (size_t)len, &attr, false, e);
 
 	if (r == -EEXIST)
-		return err_set(e, EBADMSG, "an unfinished change is in the way: run 'hwkey check --repair'");
+		return err_set(e, EBADMSG, "an unfinished change is in the way: run 'hwkey check'");
 	if (r == 0) {
 		r = dir_sync(repo->dirfd, e);
 		if (r < 0)
@@ -112,7 +88,7 @@ static int run_line(const struct repo *repo, char *line, struct err *e)
 	while (verb && i < ARRAY_SIZE(verbs) && strcmp(verbs[i].name, verb) != 0)
 		i++;
 	if (!verb || i == ARRAY_SIZE(verbs) || !a || !repo_valid_name(a) || (b && (!repo_valid_name(b) || *save)))
-		return err_set(e, EBADMSG, "'%s' is damaged: run 'hwkey check --repair'", INTENT);
+		return err_set(e, EBADMSG, "'%s' is damaged: run 'hwkey check'", INTENT);
 	r = verbs[i].run(repo, a, e);
 	return r == 0 && b ? verbs[i].run(repo, b, e) : r;
 }
@@ -124,7 +100,7 @@ static int intent_read(const struct repo *repo, struct blob *ret, struct err *e)
 
 	if (r == -ELOOP || r == -EFBIG || r == -EBADMSG ||
 	    (r == 0 && (ret->len < 2 || ret->data[ret->len - 1] != '\n' || memchr(ret->data, '\0', ret->len))))
-		return err_set(e, EBADMSG, "'%s' is damaged: run 'hwkey check --repair'", INTENT);
+		return err_set(e, EBADMSG, "'%s' is damaged: run 'hwkey check'", INTENT);
 	if (r == 0)
 		ret->data[ret->len - 1] = '\0';
 	return r;

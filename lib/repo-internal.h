@@ -17,6 +17,9 @@ int repo_files(const struct repo *, char ***ret, size_t *ret_n, struct err *e);
 /* 1 there (of any kind), 0 not there, else -errno with a message: an error is never taken for absence. */
 int file_exists(const struct repo *, const char *file, struct err *e);
 int file_remove(const struct repo *, const char *file, struct err *e);	/* not there: fine */
+/* As file_write_at(), with the repository's mode and group. */
+int repo_write_file(const struct repo *, const char *file, const struct blob *, bool replace, struct err *e);
+int repo_write_info(const struct repo *, const char *file, const struct props *, bool replace, struct err *e);
 
 extern const char *const token_suffixes[];	/* what lies beside .info: ".skey", ".renc", ".pass", NULL */
 

@@ -2,7 +2,10 @@
 /* Apart from the rest of the repository, because the token plug-in needs this of it and no more. */
 #include "repo.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "err.h"
 
 bool repo_valid_name(const char *name)
 {
@@ -14,4 +17,9 @@ bool repo_valid_name(const char *name)
 		if (*p <= ' ' || *p == 0x7f || strchr("/\\*?'\"", *p) || (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f))
 			return false;
 	return true;
+}
+
+int repo_check_name(const char *name, struct err *e)
+{
+	return repo_valid_name(name) ? 0 : err_set(e, EINVAL, "invalid key name '%s'", name);
 }

@@ -13,36 +13,6 @@
 #include "err.h"
 #include "file.h"
 
-static int check_name(const char *name, struct err *e)
-{
-	return repo_valid_name(name) ? 0 : err_set(e, EINVAL, "'%s' is no valid key name", name);
-}
-
-/* Makes the missing directories of PATH, each durable in its parent. */
-static int make_dirs(const char *path, struct err *e)
-{
-	AUTO_FREE char *copy = strdup(path);
-	AUTO_CLOSE int at = open(path[0] == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char *save, *part = copy ? strtok_r(copy, "/", &save) : NULL;
-
-	if (!copy)
-		return err_nomem(e);
-	while (at >= 0 && part) {
-		char *next = strtok_r(NULL, "/", &save);
-		int made = mkdirat(at, part, next ? 0755 : 0700), fd;
-
-		if (made < 0 && errno != EEXIST)
-			return err_sys(e, "cannot create '%s'", path);
-		if (made == 0 && fsync(at) < 0)
-			return err_sys(e, "cannot create '%s'", path);
-		fd = openat(at, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		(void)close(at);
-		at = fd;
-		part = next;
-	}
-	return at < 0 ? err_sys(e, "cannot create '%s'", path) : 0;
-}
-
 static int open_dir(struct repo *repo, unsigned flags, struct err *e)
 {
 	const int how = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -51,9 +21,9 @@ static int open_dir(struct repo *repo, unsigned flags, struct err *e)
 
 	repo->dirfd = open(repo->path, how);
 	if (repo->dirfd < 0 && errno == ENOENT) {
-		if (!(flags & REPO_WRITE))
+		if (!(flags & REPO_CREATE))
 			return 0;
-		r = make_dirs(repo->path, e);
+		r = dir_create(repo->path, e);
 		if (r < 0)
 			return r;
 		repo->dirfd = open(repo->path, how);
@@ -111,7 +81,7 @@ int repo_open(struct repo *ret, const char *path, unsigned flags, struct err *e)
 	struct repo repo = { .dirfd = -1, .lockfd = -1, .path = strdup(path) };
 	int r = repo.path ? open_dir(&repo, flags, e) : err_nomem(e);
 
-	if (r == 0 && flags & REPO_WRITE)
+	if (r == 0 && repo.dirfd >= 0 && flags & REPO_WRITE)
 		r = begin_write(&repo, e);
 	else if (r == 0 && repo.dirfd >= 0)
 		try_finish(&repo);
@@ -205,7 +175,7 @@ static int read_beside(const struct repo *repo, const char *name, struct entry *
 static int read_entry(const struct repo *repo, const char *name, bool whole, struct entry *ret, struct err *e)
 {
 	AUTO_ENTRY struct entry entry = { 0 };
-	int r = check_name(name, e);
+	int r = repo_check_name(name, e);
 
 	if (r == 0 && repo->dirfd < 0)
 		r = err_set(e, ENOENT, "no key '%s'", name);

@@ -9,7 +9,7 @@
  * Files take the directory's mode & 0664 and its group.
  *
  * Readers take no lock. Writers hold the lock, and every change has one commit point: a change of several files is
- * written down in ".hwkey.intent" first, and whoever opens the repository next finishes or undoes it (see repo-intent.h).
+ * written down in ".hwkey.intent" first, and whoever opens the repository next finishes or undoes it (see repo-internal.h).
  * A key is there when NAME.info is, and NAME.info is there only beside its NAME.skey: so readers see keys whole.
  */
 #ifndef HWKEY_REPO_H
@@ -27,18 +27,21 @@ struct key;
 enum { INFO_LINE_MAX = 4095, INFO_MAX = 65536, NAME_LEN_MAX = 200 };	/* bytes; a line without its newline */
 
 struct repo {
-	int dirfd;			/* -1: the directory is absent (reader): empty */
-	int lockfd;			/* -1: reader */
+	int dirfd;			/* -1: the directory is absent: empty */
+	int lockfd;			/* -1: reader, or absent */
 	char *path;
 	mode_t mode;			/* of new files */
 	gid_t gid;
 };
 
-enum repo_flags { REPO_WRITE = 1 << 0 };	/* create the directory if absent (0700), take the lock */
+enum repo_flags {
+	REPO_WRITE = 1 << 0,		/* take the lock */
+	REPO_CREATE = 1 << 1,		/* with REPO_WRITE: make the directory if absent (0700) */
+};
 
 /*
  * A repository that others than owner and group may write: EPERM. PATH itself may be a symbolic link (its owner chose it),
- * nothing in the directory may. Absent and not REPO_WRITE: an empty one.
+ * nothing in the directory may. Absent and not REPO_CREATE: an empty one, to which nothing can be added.
  */
 int repo_open(struct repo *ret, const char *path, unsigned flags, struct err *e);
 void repo_done(struct repo *);		/* accepts { .dirfd = -1, .lockfd = -1 } */
@@ -72,6 +75,7 @@ void entry_done(struct entry *);
  * character (C1 in UTF-8 included), none of / \ space * ? ' ", not starting with '.' or '-'. Said once for every command.
  */
 bool repo_valid_name(const char *name);
+int repo_check_name(const char *name, struct err *e);		/* EINVAL */
 
 /* ENOENT: no such key. EBADMSG: one of the two files is missing, or damaged; the message names 'hwkey check'. */
 int repo_read(const struct repo *, const char *name, struct entry *ret, struct err *e);
@@ -81,7 +85,10 @@ int repo_read_info(const struct repo *, const char *name, struct entry *ret, str
 /* Names with a .info, sorted; *ret is one NULL-terminated allocation to free(). Invalid file names are skipped. */
 int repo_names(const struct repo *, char ***ret, size_t *ret_n, struct err *e);
 
-/* Durable on return; on error nothing has changed. All need REPO_WRITE. */
+/*
+ * Durable on return. All need REPO_WRITE. On error nothing has changed, but for one case: the change is made and could not
+ * be made durable. Then the message says that it is made.
+ */
 int repo_add(struct repo *, const struct entry *, struct err *e);			/* EEXIST */
 /* ENOENT. TOKEN_TOO: .skey and .renc become what the entry holds as well; an empty .staged removes .renc. */
 int repo_update(struct repo *, const struct entry *, bool token_too, struct err *e);

@@ -13,42 +13,6 @@
 #include "lib/err.h"
 #include "lib/file.h"
 
-/* The directory that holds PATH, so that a new name in it can be made durable. */
-static int sync_parent(char *path, struct err *e)
-{
-	char *slash = strrchr(path, '/');
-	AUTO_CLOSE int fd = -1;
-
-	if (slash)
-		*slash = '\0';
-	fd = open(!slash ? "." : slash == path ? "/" : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (slash)
-		*slash = '/';
-	return fd < 0 ? err_sys(e, "cannot open the directory of '%s'", path) : dir_sync(fd, e);
-}
-
-static int make_one(char *path, struct err *e)
-{
-	if (mkdir(path, 0700) == 0)
-		return sync_parent(path, e);
-	return errno == EEXIST ? 0 : err_sys(e, "cannot create directory '%s'", path);
-}
-
-int dir_create(const char *path, struct err *e)
-{
-	AUTO_FREE char *p = strdup(path);
-	int r = 0;
-
-	if (!p)
-		return err_nomem(e);
-	for (char *slash = strchr(p + 1, '/'); r == 0 && slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		r = make_one(p, e);
-		*slash = '/';
-	}
-	return r < 0 || p[strlen(p) - 1] == '/' ? r : make_one(p, e);
-}
-
 static const struct file_attr container_attr = { 0600, (gid_t)-1 };
 
 static int write_container(int dir, unsigned which, struct container *c, const unsigned char *root, const void *plain,

@@ -121,6 +121,8 @@ static int candidate_read(const struct store *s, unsigned which, struct candidat
 {
 	int r = file_read_at(s->dir, container_files[which], CONTAINER_MAX, &c->file, &c->err);
 
+	if (r == -ENOENT)
+		(void)err_set(&c->err, ENOENT, "is missing");
 	if (r == -ENOENT || r == -ELOOP || r == -EFBIG || r == -EBADMSG) {
 		c->err.code = EBADMSG;
 		return 0;

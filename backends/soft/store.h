@@ -58,7 +58,5 @@ void store_note(const struct store *);
 
 /* create.c: makes SOFT_DIR in TOP, whole or not at all. The caller holds the lock. */
 int store_create(int top, struct err *e);
-/* The directory PATH, and those above it, durable. */
-int dir_create(const char *path, struct err *e);
 
 #endif

@@ -42,7 +42,7 @@ static int choose(struct out *o, struct err *e)
 	const char *at = o->format.columns;
 
 	for (size_t i = 0; !at && o->columns[i].name; i++)
-		if (!o->columns[i].hidden || o->format.json)
+		if (!o->columns[i].hidden || o->format.json || o->format.record)
 			o->shown[o->n++] = i;
 	while (at) {
 		size_t len = strcspn(at, ",");

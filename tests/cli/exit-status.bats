@@ -19,7 +19,7 @@ teardown() { [ "$state" = "$(state_of)" ]; }
 	fails 2 'an argument is missing' hwkey show
 	fails 2 "unexpected argument 'b'" hwkey show k b
 	fails 2 "invalid key name 'a/b'" hwkey generate a/b
-	fails 2 'no valid key name' hwkey rename k $'new\nline'
+	fails 2 'invalid key name' hwkey rename k $'new\nline'
 	fails 2 "invalid --type 'rsa'" hwkey generate --type rsa new
 	fails 2 "no column 'x'" hwkey list --output x
 	fails 2 'at least 1 byte' hwkey pks-write l2 /dev/null

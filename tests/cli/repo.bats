@@ -65,6 +65,13 @@ assert k["xts_cipher"]["dummy-passphrase"] and not k["xts_data"]["dummy-passphra
 	[ -z "$(hwkey check --repair)" ]
 	[ ! -e "$repo" ]
 	fails 3 "no key 'a'" hwkey show a
+	fails 3 "no key 'a'" hwkey rename a b
+	fails 3 "no key 'a'" hwkey change a --description x
+	fails 3 "no key 'a'" hwkey copy a b
+	fails 3 "no key 'a'" hwkey remove --force a
+	fails 3 "no key 'a'" hwkey rewrap --plan a
+	hwkey rewrap --all
+	[ ! -e "$repo" ]
 	mkdir -m 700 "$repo"
 	[ -z "$(hwkey list)" ]
 }
@@ -83,7 +90,7 @@ assert k["xts_cipher"]["dummy-passphrase"] and not k["xts_data"]["dummy-passphra
 	run -0 hwkey show xts_data
 	[[ $output == *"kms=EKMFWeb, x-odd=a?[2Jb"* ]]
 	fails 3 "no key 'x'" hwkey show x
-	fails 2 'valid key name' hwkey show ../x
+	fails 2 'invalid key name' hwkey show ../x
 }
 
 @test "repository: import, export and copy keep the token's bytes" {
@@ -104,7 +111,7 @@ assert k["xts_cipher"]["dummy-passphrase"] and not k["xts_data"]["dummy-passphra
 	grep -qx 'apqns=01.0002' "$repo/xts_data.info"
 	grep -qx 'volumes=' "$repo/xts_data.copy.info"
 	[ "$(stat -c %a "$BATS_TEST_TMPDIR/xts_data.out")" = 600 ]
-	fails 7 'exists' hwkey export xts_data "$BATS_TEST_TMPDIR/xts_data.out"
+	fails 7 "out' exists already" hwkey export xts_data "$BATS_TEST_TMPDIR/xts_data.out"
 	fails 6 'known type' hwkey import bad /etc/passwd
 	fails 3 'none' hwkey import x "$BATS_TEST_TMPDIR/none"
 	fails 8 'longer' hwkey import x /dev/zero
@@ -169,7 +176,11 @@ assert k["xts_cipher"]["dummy-passphrase"] and not k["xts_data"]["dummy-passphra
 	fails 7 'exists' hwkey rename renamed renamed
 	fails 3 'no key' hwkey rename none other
 	fails 2 'valid' hwkey rename renamed $'new\nline'
-	fails 2 'valid' hwkey rename renamed .hidden
+	fails 2 'invalid key name' hwkey rename renamed .hidden
+	fails 2 'invalid key name' hwkey rename none .hidden
+	fails 2 'invalid key name' hwkey rename .hidden other
+	fails 2 'invalid key name' hwkey copy none .hidden
+	fails 2 'invalid key name' hwkey remove .hidden
 	[ "$(state)" = "$before" ]
 }
 

@@ -160,8 +160,10 @@ header_size() { grep -abo -m1 '^---$' "$1" | cut -d: -f1; }
 	echo some >&9
 	sleep 0.2
 	kill -TERM $!
-	run wait $!
+	status=0
+	wait $! || status=$?
 	exec 9>&-
+	[ "$status" = 143 ]
 	[ "$(files)" = "clear fifo " ]
 }
 

@@ -111,12 +111,35 @@ static void reads_regular_files_within_the_limit(void **state)
 	struct err e = { 0 };
 
 	assert_int_equal(file_read_at(d->fd, "a", 100, &b, &e), -ENOENT);
+	assert_string_equal(e.msg, "");
 	assert_int_equal(file_write_at(d->fd, "a", "12345", 5, &attr, false, &e), 0);
 	assert_int_equal(file_read_at(d->fd, "a", 4, &b, &e), -EFBIG);
 	assert_int_equal(file_read_at(d->fd, ".", 4, &b, &e), -EBADMSG);
 	assert_int_equal(mknodat(d->fd, "b", S_IFIFO | 0600, 0), 0);
 	assert_int_equal(file_read_at(d->fd, "b", 100, &b, &e), -EBADMSG);	/* and does not hang */
 	assert_null(b.data);
+}
+
+static void creates_directories(void **state)
+{
+	struct dir *d = *state;
+	char top[64], path[96];
+	struct err e = { 0 };
+	struct stat st;
+
+	(void)snprintf(top, sizeof(top), "/proc/self/fd/%d", d->fd);
+	(void)snprintf(path, sizeof(path), "%s/new/er//est/", top);
+	assert_int_equal(dir_create(path, &e), 0);
+	assert_int_equal(dir_create(path, &e), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(file_write_at(d->fd, "file", "x", 1, &attr, false, &e), 0);
+	(void)snprintf(path, sizeof(path), "%s/file/new", top);
+	assert_int_equal(dir_create(path, &e), -ENOTDIR);
+	assert_non_null(strstr(e.msg, path));
+	assert_int_equal(unlinkat(d->fd, "new/er/est", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(d->fd, "new/er", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(d->fd, "new", AT_REMOVEDIR), 0);
 }
 
 static void has_one_lock_holder(void **state)
@@ -141,6 +164,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(replaces_what_a_killed_writer_left, dir_setup, dir_teardown),
 		cmocka_unit_test_setup_teardown(follows_no_symbolic_link, dir_setup, dir_teardown),
 		cmocka_unit_test_setup_teardown(reads_regular_files_within_the_limit, dir_setup, dir_teardown),
+		cmocka_unit_test_setup_teardown(creates_directories, dir_setup, dir_teardown),
 		cmocka_unit_test_setup_teardown(has_one_lock_holder, dir_setup, dir_teardown),
 	};
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,6 +21,18 @@
 #include "lib/token.h"
 
 const char module_dir[] = "";
+
+/* The N-th fsync(2) from now on fails. */
+static int bad_sync;
+
+int fsync(int fd)
+{
+	if (bad_sync && --bad_sync == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
 
 #define AUTO_REPO AUTO(repo_done)
 
@@ -302,6 +316,88 @@ static void orphan_is_kept(void **state)
 	assert_true(there("a.skey"));
 }
 
+static int change_description(struct repo *repo, bool token_too, struct err *e)
+{
+	AUTO_ENTRY struct entry entry = { 0 };
+
+	assert_int_equal(repo_read(repo, "a", &entry, e), 0);
+	assert_int_equal(props_set(&entry.props, "description", "changed", e), 0);
+	return repo_update(repo, &entry, token_too, e);
+}
+
+static int add_b(struct repo *repo, struct err *e)
+{
+	AUTO_ENTRY struct entry entry = { 0 };
+
+	assert_int_equal(entry_init(&entry, "b", &aes, &(struct entry_about){ .description = "b" }, e), 0);
+	assert_int_equal(blob_copy(&entry.token, "token", 5, e), 0);
+	return repo_add(repo, &entry, e);
+}
+
+static int change_a(struct repo *repo, struct err *e) { return change_description(repo, false, e); }
+static int update_a(struct repo *repo, struct err *e) { return change_description(repo, true, e); }
+static int rename_a(struct repo *repo, struct err *e) { return repo_rename(repo, "a", "c", e); }
+static int remove_a(struct repo *repo, struct err *e) { return repo_remove(repo, "a", e); }
+
+/* What a reader sees. */
+static void look(char *ret, size_t size)
+{
+	AUTO_REPO struct repo repo = { .dirfd = -1, .lockfd = -1 };
+	AUTO_FREE char **names = NULL;
+	struct err e;
+	size_t n, used = 0;
+
+	assert_int_equal(repo_open(&repo, dir, 0, &e), 0);
+	assert_int_equal(repo_names(&repo, &names, &n, &e), 0);
+	for (size_t i = 0; i < n; i++) {
+		AUTO_ENTRY struct entry entry = { 0 };
+
+		assert_int_equal(repo_read(&repo, names[i], &entry, &e), 0);
+		used += (size_t)snprintf(ret + used, size - used, "%s %s;", names[i], props_get(&entry.props, "description"));
+	}
+}
+
+/* An error means that nothing has changed, or it says that all has. */
+static void says_what_is_done(void **state)
+{
+	static const struct {
+		int (*run)(struct repo *, struct err *);
+		const char *after, *says;
+	} changes[] = {
+		{ add_b, "a a;b b;", "is added" }, { change_a, "a changed;", "is changed" }, { update_a, "a changed;", "is changed" },
+		{ rename_a, "c a;", "is renamed" }, { remove_a, "", "is removed" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		bool told = false;
+		int r = -EIO;
+
+		for (int n = 1; r < 0; n++) {
+			AUTO_REPO struct repo repo = { .dirfd = -1, .lockfd = -1 };
+			char seen[128] = "";
+			struct err e = { 0 };
+
+			make_dir(state);
+			open_writer(&repo);
+			add(&repo, "a", "token", NULL);
+			bad_sync = n;
+			r = changes[i].run(&repo, &e);
+			if (bad_sync)		/* not so many: the loop ends */
+				assert_int_equal(r, 0);
+			else if (r == 0)	/* after the outcome was durable */
+				r = -EIO;
+			else if (strstr(e.msg, changes[i].says))
+				told = true;
+			bad_sync = 0;
+			repo_done(&repo);
+			look(seen, sizeof(seen));
+			assert_string_equal(seen, !e.code || strstr(e.msg, changes[i].says) ? changes[i].after : "a a;");
+			assert_int_equal(remove_dir(state), 0);
+		}
+		assert_true(told);
+	}
+}
+
 static int count(void *ctx, const struct repo_problem *p)
 {
 	int *n = ctx;
@@ -394,7 +490,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names), IN_DIR(life), IN_DIR(update_with_token), IN_DIR(unfinished_add),
 		IN_DIR(unfinished_rename), IN_DIR(unfinished_update), IN_DIR(foreign_intent), IN_DIR(orphan_is_kept),
-		IN_DIR(checks), cmocka_unit_test(volumes), cmocka_unit_test(property_order),
+		IN_DIR(checks), cmocka_unit_test(says_what_is_done), cmocka_unit_test(volumes), cmocka_unit_test(property_order),
 	};
 
 	return cmocka_run_group_tests_name("repo", tests, NULL, NULL);
