@@ -56,7 +56,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r == 0)
 		r = blob_copy(&entry.token, token.data, token.len, e);
 	if (r == 0)
-		r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE | REPO_CREATE, e);		/* not while standard input is awaited */
+		r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE | REPO_CREATE, e);	/* standard input has come */
 	if (r == 0 && o->volumes)
 		r = repo_check_volumes(&hw->repo, entry.name, o->volumes, e);
 	return r < 0 ? r : repo_add(&hw->repo, &entry, e);
