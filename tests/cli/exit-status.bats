@@ -44,7 +44,7 @@ teardown() { [ "$state" = "$(state_of)" ]; }
 	mkdir open
 	chmod 777 open
 	fails 4 'open' hwkey list -R open
-	fails 4 '' hwkey pks-write --replace default-wrapping-key sealed
+	fails 4 'kept for wrapping keys' hwkey pks-write --replace default-wrapping-key sealed
 }
 
 @test "5: device absent, offline, unsupported" {
@@ -64,7 +64,7 @@ teardown() { [ "$state" = "$(state_of)" ]; }
 	HWKEY_PKS_DIR=$PWD/other fails 6 "'sealed'" hwkey unseal sealed -o new
 	[ ! -e new ]
 	head -c 100 repository/k.skey >token
-	fails 6 '' hwkey import new token
+	fails 6 'not a token of' hwkey import new token
 	cp -r repository damaged
 	echo x >>damaged/k.info
 	fails 6 "'k.info'" hwkey show -R damaged k
@@ -81,16 +81,16 @@ teardown() { [ "$state" = "$(state_of)" ]; }
 	fails 7 "'sealed'" hwkey seal repository/k.skey -o sealed
 	fails 7 "'busy'" hwkey remove --batch busy
 	fails 7 'img' hwkey luks-format --batch img k
-	fails 7 '' hwkey luks-unenroll img k
+	fails 7 'last way' hwkey luks-unenroll img k
 }
 
 @test "8: no space, or too big" {
 	head -c 70000 /dev/zero >big
 	chmod 600 big
-	fails 8 '' hwkey pks-write big big
+	fails 8 'too many' hwkey pks-write big big
 	fails 8 'longer than 64 bytes' hwkey wrap new big
 	fails 8 'header alone takes 16 MiB' hwkey luks-format --size 1M new k
-	fails 8 '' bash -c 'hwkey pks-read l >/dev/full'
+	fails 8 'o space left' bash -c 'hwkey pks-read l >/dev/full'
 	if [ "$(id -u)" -eq 0 ]; then
 		fails 8 'o space left' unshare -m sh -c 'mount -t tmpfs -o size=64k tmpfs /mnt && head -c 65536 /dev/zero >/mnt/fill
 			hwkey export k /mnt/token'

@@ -5,12 +5,13 @@ case $build in /*) ;; *) build=$top/$build ;; esac
 PATH=$(dirname "$(readlink -f "$build/hwkey")"):$PATH
 export PATH HWKEY_REPOSITORY=$BATS_TEST_TMPDIR/repository HWKEY_PKS_DIR=$BATS_TEST_TMPDIR/pks
 unset CREDENTIALS_DIRECTORY
+exec </dev/null		# of the whole test: what a command is to read is given to it by name
 
 # fails STATUS WORDS COMMAND...: it exits with STATUS and says one line with WORDS in it on standard error.
 fails() {
-	local want=$1 words=$2 err status=0
+	local want=$1 words=${2:?WORDS} err status=0
 	shift 2
-	err=$("$@" 2>&1 >/dev/null </dev/null) || status=$?
+	err=$("$@" 2>&1 >/dev/null) || status=$?
 	if [ "$status" -ne "$want" ] || [ "$(grep -c . <<<"$err")" -ne 1 ] || [[ $err != *"$words"* ]]; then
 		echo "wanted exit $want and one line with '$words'; got exit $status: $err" >&2
 		return 1

@@ -1,35 +1,19 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# The token plug-in under plain cryptsetup: seen through a mount namespace of the test's own, with no hwkey in PATH.
+# The token plug-in under plain cryptsetup, installed in a mount namespace of the test's own.
 
 setup() {
 	load helpers
-	[ "$(id -u)" -eq 0 ] && unshare -m true || skip 'needs mount namespaces'
+	[ "$(id -u)" -eq 0 ] && plug true || skip 'needs mount namespaces'
 	cd "$BATS_TEST_TMPDIR"
 	img=$BATS_TEST_TMPDIR/img
 	so=$(find "$build/root" -name 'libcryptsetup-token-hwkey.so')
-	root=$build/root
 	hwkey generate -q vol1 2>/dev/null
 	hwkey luks-format -q "$img" vol1 --size 20M
 }
 
-# plug COMMAND...: with the build's plug-in directory, and what it loads, where the installed ones would be.
-plug() {
-	local tokens modules
-	tokens=${so#"$root"}; tokens=${tokens%/*}
-	modules=$(dirname "$(find "$root" -name luks.so)"); modules=${modules#"$root"}
-	env PATH=/usr/sbin:/usr/bin:/sbin:/bin unshare -m sh -ec '
-		root=$1 tokens=$2 modules=$3
-		shift 3
-		if [ ! -d "$modules" ]; then
-			mount -t tmpfs none "${modules%/*}"
-			mkdir -p "$modules"
-		fi
-		mount --bind "$root$modules" "$modules"
-		mount --bind "$root$tokens" "$tokens"
-		if command -v hwkey; then exit 99; fi
-		exec "$@"' plug "$root" "$tokens" "$modules" "$@"
-}
+# plug COMMAND...: where this build is installed, with no hwkey in PATH.
+plug() { PATH=/usr/sbin:/usr/bin:/sbin:/bin B=$build "$top/tests/with-plugin" "$@"; }
 opens() { plug cryptsetup open --token-only --test-passphrase "$@" "$img"; }
 meta() { cryptsetup luksDump --dump-json-metadata "$img" | jq -c "$1"; }
 not() { ! "$@"; }	# "!" alone would not fail a test
@@ -51,6 +35,7 @@ code() { opens --debug "$@" 2>&1 | sed -n 's/.*Token [0-9]* (hwkey) open failed 
 }
 
 @test "cryptsetup opens by any token, by type and by number" {
+	not plug sh -c 'command -v hwkey'
 	opens
 	opens --token-type hwkey
 	opens --token-id 0
