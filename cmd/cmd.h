@@ -52,6 +52,12 @@ const struct cmd *cmd_find(const char *name);
 struct common { bool help, quiet, verbose, batch, json, raw, noheadings; char *repository, *output; };
 extern const struct opt opts_common[], opts_shows[];
 
+/* Whether one of opts_shows was given: to be refused by a command that SHOWS when it will show nothing. */
+static inline bool shows_asked(const struct out_format *f)
+{
+	return f->json || f->raw || f->noheadings || f->columns;
+}
+
 int complete(struct hwkey *, int argc, const char **argv);	/* hwkey --complete WORD... */
 
 /* --- helpers the commands share (cmd/io.c, cmd/ask.c) --- */

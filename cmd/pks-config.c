@@ -17,7 +17,7 @@ static const struct opt opts[] = {
 	OPT_FLAG(struct opts, replace, "replace", 0, "Let --add-slot overwrite a slot: a new passphrase"),
 	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE", "The new passphrase ('-': standard input)",
 		.complete = COMPLETE_FILE),
-	PKS_OPT_STORE(struct opts),
+	PKS_OPT_STORE(struct opts, store),
 	{ 0 }
 };
 
@@ -37,8 +37,12 @@ static int new_passphrase(struct hwkey *hw, const char *file, struct secret *ret
 {
 	int r;
 
-	if (!file)
-		return ask_new_secret(&hw->env, "hwkey.pks-new-passphrase", "New passphrase of the keystore:", ret, e);
+	if (!file) {
+		r = ask_new_secret(&hw->env, "hwkey.pks-new-passphrase", "New passphrase of the keystore:", ret, e);
+		if (r == -ENOKEY)
+			return err_set(e, EACCES, "no new passphrase: %s; or use --passphrase-file", strdupa(e->msg));
+		return r;
+	}
 	r = read_secret_file(file, PASSPHRASE_MAX, ret, e);
 	if (r == 0 && ret->len && ret->data[ret->len - 1] == '\n')
 		ret->len--;
@@ -54,7 +58,10 @@ static int add(struct hwkey *hw, const struct opts *o, const struct device *dev,
 		r = new_passphrase(hw, o->passphrase_file, &passphrase, e);
 	if (r == 0)
 		r = check_passphrase(&passphrase, e);
-	return r < 0 ? r : ops->slot_add(dev, o->add_slot, &passphrase, o->replace, e);
+	if (r < 0)
+		return r;
+	r = ops->slot_add(dev, o->add_slot, &passphrase, o->replace, e);
+	return r == -EEXIST ? err_hint(e, "--replace overwrites it") : r;
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
@@ -67,6 +74,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	(void)args;
 	if (!o->add_slot && (o->passphrase_file || o->replace))
 		return err_set(e, EINVAL, "--passphrase-file and --replace go with --add-slot");
+	if ((o->add_slot || o->remove_slot) && shows_asked(&hw->out))
+		return err_set(e, EINVAL, "--add-slot and --remove-slot show nothing: without them --json, --output and the like");
 	r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r < 0)
 		return r;

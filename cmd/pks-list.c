@@ -8,7 +8,7 @@ CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
 	OPT_FLAG(struct opts, info, "info", 0, "Show the keystore itself: identity, protection, space"),
-	PKS_OPT_STORE(struct opts),
+	PKS_OPT_STORE(struct opts, store),
 	{ 0 }
 };
 

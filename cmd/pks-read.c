@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "pks.h"
 
-struct opts { char *store, *consumer, *output; bool label_hex, force_tty; };
+struct opts { struct pks_options from; char *output; bool force_tty; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
 	OPT_STR(struct opts, output, "output", 'o', "FILE", "Write to FILE, a new one", .complete = COMPLETE_FILE),
 	OPT_FLAG(struct opts, force_tty, "force-tty", 0, "Print even to a terminal"),
-	PKS_OPT_STORE(struct opts),
-	PKS_OPT_CONSUMER(struct opts),
-	PKS_OPT_LABEL_HEX(struct opts),
+	PKS_OPTS_OBJECT(struct opts),
 	{ 0 }
 };
 
@@ -17,19 +15,13 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 {
 	const struct opts *o = values;
 	AUTO_SECRET struct secret data = { 0 };
-	const struct store_ops *ops;
-	struct device *dev;
-	struct pks_name n;
-	int r = pks_name_parse(args->argv[0], o->label_hex, o->consumer, &n, e);
+	struct pks_object n;
+	int r = pks_open_object(hw, &o->from, args->argv[0], &n, e);
 
-	if (r == 0)
-		r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r < 0)
 		return r;
-	r = ops->read(dev, &n.name, &data, e);
-	if (r < 0)
-		return err_prefix(e, "object '%s'", n.text);
-	return write_secret_output(o->output, &data, o->force_tty, e);
+	r = n.ops->read(n.dev, &n.name, &data, e);
+	return r < 0 ? pks_failed(&n, e) : write_secret_output(o->output, &data, o->force_tty, e);
 }
 
 const struct cmd cmd_pks_read = {

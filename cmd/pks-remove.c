@@ -1,30 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "pks.h"
 
-struct opts { char *store, *consumer; bool label_hex; };
+struct opts { struct pks_options from; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
-	PKS_OPT_STORE(struct opts),
-	PKS_OPT_CONSUMER(struct opts),
-	PKS_OPT_LABEL_HEX(struct opts),
+	PKS_OPTS_OBJECT(struct opts),
 	{ 0 }
 };
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct opts *o = values;
-	const struct store_ops *ops;
-	struct device *dev;
-	struct pks_name n;
-	int r = pks_name_parse(args->argv[0], o->label_hex, o->consumer, &n, e);
+	struct pks_object n;
+	int r = pks_open_object(hw, &o->from, args->argv[0], &n, e);
 
-	if (r == 0)
-		r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r < 0)
 		return r;
-	r = ops->remove(dev, &n.name, e);
-	return r < 0 ? err_prefix(e, "object '%s'", n.text) : 0;
+	r = n.ops->remove(n.dev, &n.name, e);
+	return r < 0 ? pks_failed(&n, e) : 0;
 }
 
 const struct cmd cmd_pks_remove = {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "pks.h"
 
-struct opts { char *store, *consumer, *policy; bool label_hex, replace; };
+#include <errno.h>
+
+struct opts { struct pks_options from; char *policy; bool replace; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
 	OPT_FLAG(struct opts, replace, "replace", 0, "Overwrite an object of that label"),
 	OPT_STR(struct opts, policy, "policy", 0, "NAME,...", "What is allowed with it: worldreadable, immutable"),
-	PKS_OPT_STORE(struct opts),
-	PKS_OPT_CONSUMER(struct opts),
-	PKS_OPT_LABEL_HEX(struct opts),
+	PKS_OPTS_OBJECT(struct opts),
 	{ 0 }
 };
 
@@ -17,22 +17,20 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 {
 	const struct opts *o = values;
 	AUTO_SECRET struct secret data = { 0 };
-	const struct store_ops *ops;
-	struct device *dev;
-	struct pks_name n;
+	struct pks_object n;
 	uint32_t policy;
-	int r = pks_name_parse(args->argv[0], o->label_hex, o->consumer, &n, e);
+	int r = pks_policy_parse(o->policy, &policy, e);
 
 	if (r == 0)
-		r = pks_policy_parse(o->policy, &policy, e);
-	if (r == 0)
-		r = pks_open(hw, o->store, &dev, &ops, e);
+		r = pks_open_object(hw, &o->from, args->argv[0], &n, e);
 	if (r == 0)
 		r = read_secret_file(args->argc > 1 ? args->argv[1] : "-", PKS_DATA_MAX, &data, e);
 	if (r < 0)
 		return r;
-	r = ops->write(dev, &n.name, policy, o->replace, &data, e);
-	return r < 0 ? err_prefix(e, "object '%s'", n.text) : 0;
+	r = n.ops->write(n.dev, &n.name, policy, o->replace, &data, e);
+	if (r == -EEXIST)
+		(void)err_hint(e, "--replace overwrites it");
+	return r < 0 ? pks_failed(&n, e) : 0;
 }
 
 const struct cmd cmd_pks_write = {

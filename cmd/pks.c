@@ -19,14 +19,17 @@ static const struct {
 
 int pks_open(struct hwkey *hw, const char *store, struct device **ret, const struct store_ops **ret_ops, struct err *e)
 {
-	const struct backend_ops *ops = NULL;
-	int r = device_select(hw->devices, ROLE_STORE, store, ret, e);
+	const struct backend_ops *ops;
+	struct device *dev;
+	int r = device_select(hw->devices, ROLE_STORE, store, &dev, e);
 
 	if (r == 0)
-		r = backend_ops(*ret, &ops, e);
-	if (r == 0)
-		*ret_ops = ops->store;
-	return r;
+		r = backend_ops(dev, &ops, e);
+	if (r < 0)
+		return r;
+	*ret = dev;
+	*ret_ops = ops->store;
+	return 0;
 }
 
 void pks_label_format(const unsigned char *label, size_t len, char *ret)
@@ -40,29 +43,51 @@ void pks_label_format(const unsigned char *label, size_t len, char *ret)
 	*ret = '\0';
 }
 
-int pks_name_parse(const char *label, bool hex, const char *consumer, struct pks_name *ret, struct err *e)
-{
-	size_t len = strlen(label), bytes = hex ? len / 2 : len;
-
-	(void)consumer;		/* the options offer "os" only */
-	if (bytes < 1 || bytes > LABEL_MAX)
-		return err_set(e, EINVAL, "a label has 1 to %d bytes, not %zu", LABEL_MAX, bytes);
-	if (!hex)
-		memcpy(ret->bytes, label, len);
-	else if (hex_decode(label, len, ret->bytes) < 0)
-		return err_set(e, EINVAL, "'%s' is not hexadecimal", label);
-	ret->name = (struct object_name){ CONSUMER_OS, ret->bytes, bytes };
-	pks_label_format(ret->bytes, bytes, ret->text);
-	return 0;
-}
+static const char *const consumers[] = {
+	[CONSUMER_FIRMWARE] = "firmware", [CONSUMER_BOOTLOADER] = "bootloader", [CONSUMER_OS] = "os",
+};
 
 const char *pks_consumer_name(enum consumer c)
 {
-	static const char *const names[] = {
-		[CONSUMER_FIRMWARE] = "firmware", [CONSUMER_BOOTLOADER] = "bootloader", [CONSUMER_OS] = "os",
-	};
+	return consumers[c];
+}
 
-	return names[c];
+/* NAME is one of pks_consumers; NULL: os. */
+static enum consumer consumer_find(const char *name)
+{
+	enum consumer c = CONSUMER_OS;
+
+	while (name && strcmp(consumers[c], name) != 0)
+		c--;
+	return c;
+}
+
+/* Into O's name and text. */
+static int label_parse(const char *label, const struct pks_options *from, struct pks_object *o, struct err *e)
+{
+	size_t len = strlen(label), bytes = from->label_hex ? len / 2 : len;
+
+	if (bytes < 1 || bytes > LABEL_MAX)
+		return err_set(e, EINVAL, "a label has 1 to %d bytes, not %zu", LABEL_MAX, bytes);
+	if (!from->label_hex)
+		memcpy(o->bytes, label, len);
+	else if (hex_decode(label, len, o->bytes) < 0)
+		return err_set(e, EINVAL, "'%s' is not hexadecimal", label);
+	o->name = (struct object_name){ consumer_find(from->consumer), o->bytes, bytes };
+	pks_label_format(o->bytes, bytes, o->text);
+	return 0;
+}
+
+int pks_open_object(struct hwkey *hw, const struct pks_options *from, const char *label, struct pks_object *o, struct err *e)
+{
+	int r = label_parse(label, from, o, e);
+
+	return r < 0 ? r : pks_open(hw, from->store, &o->dev, &o->ops, e);
+}
+
+int pks_failed(const struct pks_object *o, struct err *e)
+{
+	return err_prefix(e, "object '%s'", o->text);
 }
 
 void pks_policy_format(uint32_t policy, char sep, char *ret, size_t size)

@@ -9,21 +9,29 @@ enum { PKS_DATA_MAX = 131072 };		/* bytes: the largest partition there is */
 
 extern const char *const pks_stores[], *const pks_consumers[];
 
-#define PKS_OPT_STORE(s) OPT_STR(s, store, "store", 0, "STORE", "Use this keystore", .choices = pks_stores)
-#define PKS_OPT_CONSUMER(s) \
-	OPT_STR(s, consumer, "consumer", 0, "CONSUMER", "Whose object it is", .choices = pks_consumers)
-#define PKS_OPT_LABEL_HEX(s) OPT_FLAG(s, label_hex, "label-hex", 0, "LABEL is in hexadecimal")
+/* What says which object, in each command's options as .from. */
+struct pks_options { char *store, *consumer; bool label_hex; };
+
+#define PKS_OPT_STORE(s, m) OPT_STR(s, m, "store", 0, "STORE", "Use this keystore", .choices = pks_stores)
+#define PKS_OPTS_OBJECT(s) \
+	PKS_OPT_STORE(s, from.store), \
+	OPT_STR(s, from.consumer, "consumer", 0, "CONSUMER", "Whose object it is", .choices = pks_consumers), \
+	OPT_FLAG(s, from.label_hex, "label-hex", 0, "LABEL is in hexadecimal")
 
 int pks_open(struct hwkey *, const char *store, struct device **ret, const struct store_ops **ret_ops, struct err *e);
 
-struct pks_name {
-	struct object_name name;	/* into BYTES or the argument */
+struct pks_object {			/* and the keystore that it is in, or will be */
+	struct device *dev;
+	const struct store_ops *ops;
+	struct object_name name;	/* into BYTES */
 	unsigned char bytes[LABEL_MAX];
 	char text[4 * LABEL_MAX + 1];	/* for a person */
 };
 
-/* CONSUMER NULL: os. */
-int pks_name_parse(const char *label, bool hex, const char *consumer, struct pks_name *ret, struct err *e);
+/* RET must not move afterwards. */
+int pks_open_object(struct hwkey *, const struct pks_options *, const char *label, struct pks_object *ret, struct err *e);
+/* Prefixes E by the object it is about. */
+int pks_failed(const struct pks_object *, struct err *e);
 /* Bytes that are not printable ASCII, and the backslash, as \xNN. RET has 4 * LEN + 1 bytes. */
 void pks_label_format(const unsigned char *label, size_t len, char *ret);
 

@@ -58,6 +58,18 @@ int err_prefix(struct err *e, const char *fmt, ...)
 	return r;
 }
 
+int err_hint(struct err *e, const char *fmt, ...)
+{
+	char old[sizeof(e->msg)], hint[sizeof(e->msg)];
+	va_list ap;
+
+	memcpy(old, e->msg, sizeof(old));
+	va_start(ap, fmt);
+	(void)vsnprintf(hint, sizeof(hint), fmt, ap);
+	va_end(ap);
+	return err_set(e, e->code, "%.400s; %.100s", old, hint);
+}
+
 int err_nomem(struct err *e)
 {
 	return err_set(e, ENOMEM, "out of memory");
@@ -72,7 +84,7 @@ static const struct {
 	{ EACCES, 4 }, { EPERM, 4 }, { EROFS, 4 }, { ELOOP, 4 }, { EKEYREJECTED, 4 },
 	{ ENODEV, 5 }, { ENXIO, 5 }, { EOPNOTSUPP, 5 }, { ENOSYS, 5 }, { ETIMEDOUT, 5 }, { EAGAIN, 5 },
 	{ EBADMSG, 6 }, { EILSEQ, 6 },
-	{ EEXIST, 7 }, { EBUSY, 7 }, { ENOTEMPTY, 7 },
+	{ EEXIST, 7 }, { EBUSY, 7 }, { EINPROGRESS, 7 }, { ENOTEMPTY, 7 },
 	{ ENOSPC, 8 }, { EDQUOT, 8 }, { EFBIG, 8 }, { E2BIG, 8 }, { EMSGSIZE, 8 }, { ENAMETOOLONG, 8 },
 };
 

@@ -15,6 +15,8 @@ struct err {
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));	/* appends strerror(errno) */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));	/* "PREFIX: old message" */
+/* "old message; HINT": the option that helps, which only a command knows. */
+int err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int err_nomem(struct err *e);
 
 /* The documented exit status (hwkey(8), EXIT STATUS) of an errno value; 0 for 0. */

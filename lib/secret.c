@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -51,14 +52,17 @@ int secret_alloc(struct secret *ret, size_t size, struct err *e)
 	return 0;
 }
 
-/* The vector registers that memcpy() leaves full would show the secret to whoever takes a core. */
-void secret_bytes_copy(void *to, const void *from, size_t len)
+void secret_bytes_copy(void *ret, const void *data, size_t len)
 {
-	volatile unsigned char *out = to;
-	const unsigned char *in = from;
+	volatile unsigned char *to = ret;
+	const unsigned char *from = data;
 
-	while (len--)
-		*out++ = *in++;
+	if ((uintptr_t)to <= (uintptr_t)from)
+		for (size_t i = 0; i < len; i++)
+			to[i] = from[i];
+	else
+		while (len--)
+			to[len] = from[len];
 }
 
 int secret_copy(struct secret *ret, const void *data, size_t len, struct err *e)

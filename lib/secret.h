@@ -23,7 +23,7 @@ struct secret {			/* all zero = empty */
 /* RET must be empty; it gets room for SIZE bytes (zero-filled), len 0. */
 int secret_alloc(struct secret *ret, size_t size, struct err *e);
 int secret_copy(struct secret *ret, const void *data, size_t len, struct err *e);
-/* For secrets, instead of memcpy(): leaves nothing in vector registers. */
+/* For secrets, instead of memmove(), which would leave them in vector registers for whoever takes a core. */
 void secret_bytes_copy(void *to, const void *from, size_t len);
 int secret_random(struct secret *ret, size_t len, struct err *e);	/* getrandom(2) */
 /* Reads FD to its end. More than MAX bytes: EFBIG. */

@@ -6,6 +6,7 @@
 
 #include "lib/blob.h"
 #include "lib/err.h"
+#include "lib/secret.h"
 
 enum { RECORD_HEADER = 20, STATE_PRESENT = 1 };
 
@@ -53,7 +54,7 @@ static void record_encode(const struct record *r, unsigned char *p)
 	be_put(p + 8, r->len, 4);
 	be_put(p + 12, r->generation, 8);
 	memcpy(p + RECORD_HEADER, r->name.label, r->name.len);
-	memcpy(p + RECORD_HEADER + r->name.len, r->data, r->len);
+	secret_bytes_copy(p + RECORD_HEADER + r->name.len, r->data, r->len);
 }
 
 static int name_compare(const struct object_name *a, const struct object_name *b)
@@ -136,7 +137,7 @@ int objects_add(struct objects *o, const struct record *new, struct err *e)
 		return err_set(e, ENOSPC, "keystore is full: %zu bytes needed, %zu of %zu free", need, have, o->size);
 	while (objects_next(o, &at, &r) && name_compare(&r.name, &new->name) < 0)
 		place = at;
-	memmove(o->data + place + whole, o->data + place, o->used - place);
+	secret_bytes_copy(o->data + place + whole, o->data + place, o->used - place);
 	record_encode(new, o->data + place);
 	o->used += whole;
 	o->count++;
@@ -152,7 +153,7 @@ void objects_remove(struct objects *o, const struct object_name *name)
 	for (; objects_next(o, &at, &r); from = at) {
 		if (name_compare(&r.name, name) != 0)
 			continue;
-		memmove(o->data + from, o->data + at, o->used - at);
+		secret_bytes_copy(o->data + from, o->data + at, o->used - at);
 		explicit_bzero(o->data + o->used - (at - from), at - from);
 		o->used -= at - from;
 		o->count--;

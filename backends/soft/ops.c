@@ -56,7 +56,7 @@ static int put(struct store *s, const struct record *new, bool replace, struct e
 	if (r < 0)
 		return r;
 	if (found && !replace)
-		return err_set(e, EEXIST, "exists already; --replace overwrites it");
+		return err_set(e, EEXIST, "exists already");
 	if (found)
 		objects_remove(&s->objects, &new->name);
 	return objects_add(&s->objects, new, e);
@@ -213,7 +213,7 @@ static int slot_add(const struct device *dev, const char *name, const struct sec
 	if (r < 0)
 		return r;
 	if (!replace && root_has_slot(s.dir, row))
-		return err_set(e, EEXIST, "keystore has a slot '%s' already; --replace overwrites it", name);
+		return err_set(e, EEXIST, "keystore has a slot '%s' already", name);
 	r = root_slot_write(s.dir, row, session_of(dev), passphrase, replace, e);
 	if (r == 0)
 		r = root_slot_check(s.dir, row, session_of(dev), passphrase, e);

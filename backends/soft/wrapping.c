@@ -142,24 +142,39 @@ int wrapping_commit(struct store *s, struct err *e)
 	return r;
 }
 
+/* A store opened for writing gets its first wrapping key, unless another process was faster. */
+static int ensure_current(struct store *s, struct err *e)
+{
+	struct wrapping w;
+	int r = wrapping_current(s, &w, e);
+
+	if (r == -ENOENT)
+		r = wrapping_renew(s, e);
+	return r < 0 ? r : wrapping_commit(s, e);
+}
+
 int wrapping_open(struct store *ret, const struct device *dev, struct wrapping *ret_current, struct err *e)
 {
-	int r = store_open(ret, dev, 0, e);
+	AUTO_STORE struct store s = STORE_CLOSED;
+	struct wrapping w;
+	int r = store_open(&s, dev, 0, e);
 
 	if (r == 0)
-		r = wrapping_current(ret, ret_current, e);
-	if (r == 0 ? ret_current->since < ret->now.generation : r != -ENOENT)
-		return r;
-	store_done(ret);
-	r = store_open(ret, dev, STORE_WRITE | STORE_CREATE, e);
+		r = wrapping_current(&s, &w, e);
+	if (r == 0 ? w.since >= s.now.generation : r == -ENOENT) {
+		store_done(&s);
+		r = store_open(&s, dev, STORE_WRITE | STORE_CREATE, e);
+		if (r == 0)
+			r = ensure_current(&s, e);
+		if (r == 0)
+			r = wrapping_current(&s, &w, e);
+	}
 	if (r < 0)
 		return r;
-	r = wrapping_current(ret, ret_current, e);	/* another process may have been faster */
-	if (r == -ENOENT)
-		r = wrapping_renew(ret, e);
-	if (r == 0)
-		r = wrapping_commit(ret, e);
-	return r < 0 ? r : wrapping_current(ret, ret_current, e);
+	*ret_current = w;
+	*ret = s;
+	s = (struct store)STORE_CLOSED;
+	return 0;
 }
 
 /* --- tokens ------------------------------------------------------------------------------------------------------ */

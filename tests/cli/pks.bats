@@ -68,7 +68,7 @@ passphrase_only() {
 @test "pks: an object is not overwritten unless told so" {
 	put a one
 	secret two
-	fails 7 "object 'a': exists already" hwkey pks-write a "$f"
+	fails 7 "object 'a': exists already; --replace overwrites it" hwkey pks-write a "$f"
 	[ "$(hwkey pks-read a)" = one ]
 	put a two --replace
 	[ "$(hwkey pks-read a)" = two ]
@@ -108,6 +108,8 @@ passphrase_only() {
 	hwkey pks-list --noheadings --output label | grep -Fx '\x00\xff/\x5c\x0a'
 	fails 2 'not hexadecimal' hwkey pks-read --label-hex 0g
 	fails 2 'not hexadecimal' hwkey pks-read --label-hex 000
+	[ "$(hwkey pks-read --consumer os --store local "$long")" = data ]
+	fails 2 "'firmware'" hwkey pks-read --consumer firmware "$long"
 	hwkey pks-remove -q --label-hex 00ff2f5c0a
 	[ "$(hwkey pks-list --noheadings | wc -l)" = 1 ]
 }
@@ -286,9 +288,12 @@ passphrase_only() {
 @test "pks: the last way in stays; a slot is added, replaced, removed" {
 	put a data
 	fails 7 'the last one' hwkey pks-config --remove-slot plain
-	fails 7 'plain' hwkey pks-config --add-slot plain
+	fails 7 "slot 'plain' already; --replace overwrites it" hwkey pks-config --add-slot plain
 	fails 3 "no slot 'passphrase'" hwkey pks-config --remove-slot passphrase
-	fails 3 'nobody can be asked' hwkey pks-config --add-slot passphrase --batch
+	fails 4 'nobody can be asked' hwkey pks-config --add-slot passphrase --batch
+	fails 4 "'hwkey.pks-new-passphrase'" hwkey pks-config --add-slot passphrase --batch
+	fails 2 'show nothing' hwkey pks-config --add-slot passphrase --json
+	fails 2 'show nothing' hwkey pks-config --remove-slot plain --output uuid
 	fails 2 'go with --add-slot' hwkey pks-config --replace
 	secret ''
 	fails 2 'empty passphrase' hwkey pks-config --add-slot passphrase --passphrase-file "$f"
