@@ -8,7 +8,7 @@ struct enroll {
 CMD_OPTS(struct enroll);
 
 static const struct opt opts[] = {
-	OPT_STR(struct enroll, replace, "replace", 'r', "NAME", "Remove the keyslot of key NAME when the new one is proven",
+	OPT_STR(struct enroll, replace, "replace", 0, "NAME", "Remove the keyslot of key NAME when the new one is proven",
 		.complete = COMPLETE_KEY),
 	KEY_FILE_OPT(struct enroll),
 	ASK_OPT(struct enroll),

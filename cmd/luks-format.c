@@ -14,10 +14,10 @@ struct format {
 CMD_OPTS(struct format);
 
 static const struct opt opts[] = {
-	OPT_STR(struct format, size, "size", 's', "SIZE",
+	OPT_STR(struct format, size, "size", 0, "SIZE",
 		"Create VOLUME as an image file of SIZE bytes (suffixes K, M, G, T)"),
-	OPT_STR(struct format, label, "label", 'L', "TEXT", "Label of the volume"),
-	OPT_STR(struct format, cipher, "cipher", 'c', "CIPHER", "Encrypt by CIPHER (default: aes-xts-plain64)"),
+	OPT_STR(struct format, label, "label", 'l', "TEXT", "Label of the volume"),
+	OPT_STR(struct format, cipher, "cipher", 0, "CIPHER", "Encrypt by CIPHER (default: aes-xts-plain64)"),
 	OPT_U32(struct format, sector_size, "sector-size", 'S', "BYTES", "Encrypt sectors of 512 to 4096 bytes"),
 	OPT_FLAG(struct format, recovery, "recovery", 0, "Add a recovery key and print it once"),
 	OPT_STR(struct format, output, "output", 'o', "FILE", "Write the recovery key to FILE, which must be new",
@@ -69,12 +69,20 @@ static int ask_to_erase(struct hwkey *hw, const struct volume *v, const struct f
 /* The volume is ready; without its recovery key it would not be what was asked for, so that is an error, too. */
 static int add_recovery(struct volume *v, const char *output, struct err *e)
 {
-	AUTO_SECRET struct secret recovery = { 0 };
-	int slot, r = v->ops->recovery(v->luks, &v->auth, &recovery, &slot, e);
+	int slot;
 
-	if (r == 0)
-		r = recovery_write(output, &recovery, e);
-	return r < 0 ? err_prefix(e, "the volume is ready, but has no recovery key") : 0;
+	if (recovery_add_and_write(v, output, &slot, e) == 0)
+		return 0;
+	(void)err_prefix(e, "the volume is ready, but has no recovery key");
+	return err_hint(e, "'hwkey luks-recovery' adds one");
+}
+
+/* Which option helps. */
+static int format_failed(const struct format *o, int r, struct err *e)
+{
+	if (r == -ENOTEMPTY)
+		return err_hint(e, "--force erases it");
+	return r == -ENOENT && !o->size ? err_hint(e, "--size creates an image file") : r;
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
@@ -89,14 +97,19 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r == 0 && o->output && !o->recovery)
 		r = err_set(e, EINVAL, "--output is for the recovery key: add --recovery");
 	if (r == 0)
+		r = recovery_check_output(o->output, e);
+	if (r == 0)
 		r = volume_prepare(hw, NULL, false, &v, e);
 	if (r == 0)
 		r = volume_key_load(hw, args->argv[1], &key, e);
 	if (r == 0 && o->force && !hw->batch)
 		r = ask_to_erase(hw, &v, o, args->argv[0], e);
-	if (r == 0)
-		r = v.ops->format(&place, &f, &key.luks, &v.luks, e);
-	return r < 0 || !o->recovery ? r : add_recovery(&v, o->output, e);
+	if (r < 0)
+		return r;
+	r = v.ops->format(&place, &f, &key.luks, &v.luks, e);
+	if (r < 0)
+		return format_failed(o, r, e);
+	return o->recovery ? add_recovery(&v, o->output, e) : 0;
 }
 
 const struct cmd cmd_luks_format = {

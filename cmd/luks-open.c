@@ -11,10 +11,10 @@ struct open {
 CMD_OPTS(struct open);
 
 static const struct opt opts[] = {
-	OPT_FLAG(struct open, test, "test", 't', "Only try every keyslot and say what opens it"),
-	OPT_STR(struct open, key, "key", 'k', "NAME", "Open by key NAME of the repository, not by tokens",
+	OPT_FLAG(struct open, test, "test", 0, "Only try every keyslot and say what opens it"),
+	OPT_STR(struct open, key, "key", 0, "NAME", "Open by key NAME of the repository, not by tokens",
 		.complete = COMPLETE_KEY),
-	OPT_FLAG(struct open, readonly, "readonly", 'r', "Map the volume read-only"),
+	OPT_FLAG(struct open, readonly, "readonly", 0, "Map the volume read-only"),
 	KEY_FILE_OPT(struct open),
 	ASK_OPT(struct open),
 	HEADER_OPT(struct open),
@@ -64,6 +64,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 
 	if (o->test ? name || o->key || o->readonly : !name && !o->key)
 		return err_set(e, EINVAL, "give a device-mapper name to open it by, or --test alone");
+	if (!o->test && shows_asked(&hw->out))
+		return err_set(e, EINVAL, "only --test shows something: without it there is no --json, --output and the like");
 	r = volume_prepare(hw, o->key_file, o->ask, &v, e);
 	if (r == 0)
 		r = volume_open(&v, args->argv[0], o->header, e);

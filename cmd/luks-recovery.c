@@ -8,7 +8,7 @@ struct recovery {
 CMD_OPTS(struct recovery);
 
 static const struct opt opts[] = {
-	OPT_FLAG(struct recovery, replace, "replace", 'r', "Remove the volume's other recovery keys afterwards"),
+	OPT_FLAG(struct recovery, replace, "replace", 0, "Remove the volume's other recovery keys afterwards"),
 	OPT_STR(struct recovery, output, "output", 'o', "FILE", "Write the recovery key to FILE, which must be new",
 		.complete = COMPLETE_FILE),
 	KEY_FILE_OPT(struct recovery),
@@ -20,25 +20,17 @@ static const struct opt opts[] = {
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	AUTO_VOLUME struct volume v = { 0 };
-	AUTO_SECRET struct secret key = { 0 };
 	const struct recovery *o = values;
-	struct luks_remove undo = { .recovery_keep = -1 }, others = { .slot = -1, .recovery = true };
-	struct err quiet = { 0 };
-	int slot, r = volume_prepare(hw, o->key_file, o->ask, &v, e);
+	struct luks_remove others = { .slot = -1, .recovery = true };
+	int r = recovery_check_output(o->output, e);
 
+	if (r == 0)
+		r = volume_prepare(hw, o->key_file, o->ask, &v, e);
 	if (r == 0)
 		r = volume_open(&v, args->argv[0], o->header, e);
 	if (r == 0)
-		r = v.ops->recovery(v.luks, &v.auth, &key, &slot, e);
-	if (r < 0)
-		return r;
-	r = recovery_write(o->output, &key, e);
-	undo.slot = others.recovery_keep = slot;
-	if (r < 0)
-		(void)v.ops->unenroll(v.luks, &v.source, &undo, &quiet);	/* nobody will ever know this key */
-	else if (o->replace)
-		r = v.ops->unenroll(v.luks, &v.source, &others, e);
-	return r;
+		r = recovery_add_and_write(&v, o->output, &others.recovery_keep, e);
+	return r < 0 || !o->replace ? r : v.ops->unenroll(v.luks, &v.source, &others, e);
 }
 
 const struct cmd cmd_luks_recovery = {

@@ -10,7 +10,7 @@ struct unenroll {
 CMD_OPTS(struct unenroll);
 
 static const struct opt opts[] = {
-	OPT_STR(struct unenroll, slot, "slot", 's', "NUMBER", "Remove this keyslot, whatever opens it"),
+	OPT_STR(struct unenroll, slot, "slot", 0, "NUMBER", "Remove this keyslot, whatever opens it"),
 	OPT_FLAG(struct unenroll, recovery, "recovery", 0, "Remove the recovery keys"),
 	OPT_FLAG(struct unenroll, force_last, "force-last", 0, "Remove it even if nothing opens the volume afterwards"),
 	HEADER_OPT(struct unenroll),
@@ -46,7 +46,10 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		r = volume_prepare(hw, NULL, false, &v, e);
 	if (r == 0)
 		r = volume_open(&v, args->argv[0], o->header, e);
-	return r < 0 ? r : v.ops->unenroll(v.luks, &v.source, &what, e);
+	if (r < 0)
+		return r;
+	r = v.ops->unenroll(v.luks, &v.source, &what, e);
+	return r == -EBUSY ? err_hint(e, "--force-last removes it nevertheless") : r;
 }
 
 const struct cmd cmd_luks_unenroll = {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/module.h"
+#include "lib/output.h"
 
 enum { PASSPHRASE_MAX = 8192 };		/* bytes; cryptsetup takes 512 typed, 8 MiB from a file */
 
@@ -29,21 +30,21 @@ static int find(const struct luks_source *src, const char *backend, const struct
 	return 0;
 }
 
-int volume_prepare(struct hwkey *hw, const char *key_file, bool ask, struct volume *v, struct err *e)
+int volume_prepare(struct hwkey *hw, const char *key_file, bool ask, struct volume *ret, struct err *e)
 {
+	AUTO_SECRET struct secret passphrase = { 0 };
 	const void *table;
 	int r = module_load("luks", &table, e);
 
+	if (r == 0 && key_file)
+		r = read_secret_file(key_file, PASSPHRASE_MAX, &passphrase, e);
 	if (r < 0)
 		return r;
-	v->ops = table;
-	v->source = (struct luks_source){ .find = find, .devices = hw->devices, .env = &hw->env };
-	v->auth = (struct luks_auth){ .source = &v->source, .ask = ask };
-	if (!key_file)
-		return 0;
-	r = read_secret_file(key_file, PASSPHRASE_MAX, &v->passphrase, e);
-	v->auth.passphrase = &v->passphrase;
-	return r;
+	*ret = (struct volume){ .ops = table, .passphrase = passphrase };
+	passphrase = (struct secret){ 0 };
+	ret->source = (struct luks_source){ .find = find, .devices = hw->devices, .env = &hw->env };
+	ret->auth = (struct luks_auth){ .source = &ret->source, .ask = ask, .passphrase = key_file ? &ret->passphrase : NULL };
+	return 0;
 }
 
 int volume_open(struct volume *v, const char *path, const char *header, struct err *e)
@@ -61,12 +62,17 @@ void volume_done(struct volume *v)
 int volume_key_backend(struct hwkey *hw, const struct entry *entry, struct device **ret_dev, const struct backend_ops **ret,
 		       struct err *e)
 {
+	struct device *dev;
 	struct key key;
 	int r = key_parse(entry->token.data, entry->token.len, &key, e);
 
 	if (r == 0)
-		r = device_of_backend(hw->devices, key_type_backend(key.type), ret_dev, e);
-	return r < 0 ? r : backend_ops(*ret_dev, ret, e);
+		r = device_of_backend(hw->devices, key_type_backend(key.type), &dev, e);
+	if (r == 0)
+		r = backend_ops(dev, ret, e);
+	if (r == 0)
+		*ret_dev = dev;
+	return r;
 }
 
 /* The wrapped keys that a token-unlocked slot can stand for: those whose clear key the backend gives out. */
@@ -111,13 +117,41 @@ void volume_key_done(struct volume_key *k)
 	secret_done(&k->clear);
 }
 
+int recovery_check_output(const char *output, struct err *e)
+{
+	const struct output_to to = { .path = output, .fd = -1 };
+	AUTO_OUTPUT struct output out = OUTPUT_NONE;
+	int r;
+
+	if (!output || !strcmp(output, "-"))
+		return 0;
+	r = output_open(&out, &to, e);
+	return r < 0 ? r : output_create(&out, e);
+}
+
 /* A newline on a terminal only: the bytes in a file or a pipe are the passphrase. */
-int recovery_write(const char *output, const struct secret *key, struct err *e)
+static int recovery_write(const char *output, const struct secret *key, struct err *e)
 {
 	bool tty = !output && isatty(STDOUT_FILENO);
 	int r = write_secret_output(output, key, true, e);
 
 	if (r == 0 && tty && write(STDOUT_FILENO, "\n", 1) != 1)
 		r = err_sys(e, "cannot write to standard output");
+	return r;
+}
+
+int recovery_add_and_write(struct volume *v, const char *output, int *ret_slot, struct err *e)
+{
+	AUTO_SECRET struct secret key = { 0 };
+	struct err quiet = { 0 };
+	int slot, r = v->ops->recovery(v->luks, &v->auth, &key, &slot, e);
+
+	if (r < 0)
+		return r;
+	r = recovery_write(output, &key, e);
+	if (r == 0)
+		*ret_slot = slot;
+	else	/* nobody will ever know this key */
+		(void)v->ops->unenroll(v->luks, &v->source, &(struct luks_remove){ .slot = slot, .recovery_keep = -1 }, &quiet);
 	return r;
 }

@@ -37,8 +37,10 @@ int volume_key_backend(struct hwkey *, const struct entry *, struct device **ret
 int volume_key_load(struct hwkey *, const char *name, struct volume_key *ret, struct err *e);
 void volume_key_done(struct volume_key *);
 
-/* To OUTPUT, or to standard output, terminals included: being read by a person is what it is for. */
-int recovery_write(const char *output, const struct secret *, struct err *e);
+/* Before anything is changed: that OUTPUT can be written. */
+int recovery_check_output(const char *output, struct err *e);
+/* To OUTPUT, or to standard output, terminals included: being read by a person is what it is for. On error no slot stays. */
+int recovery_add_and_write(struct volume *, const char *output, int *ret_slot, struct err *e);
 
 #define HEADER_OPT(s) \
 	OPT_STR(s, header, "header", 0, "FILE", "The LUKS2 header is in FILE", .complete = COMPLETE_FILE)

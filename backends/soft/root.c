@@ -128,16 +128,19 @@ int root_unlock(const struct device *dev, int dir, struct err *e)
 static int overwrite(int dir, const char *name)
 {
 	static const unsigned char zero[SLOT_MAX];
-	AUTO_CLOSE int fd = -1;
 	struct stat st;
-	int r;
+	int r, fd = -1;
 
 	if (fchmodat(dir, name, 0600, 0) == 0)
 		fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
 		return -errno;
-	r = pwrite_all(fd, zero, st.st_size < SLOT_MAX ? (size_t)st.st_size : SLOT_MAX, 0);
-	return r < 0 ? r : fdatasync_retry(fd);
+	r = fstat(fd, &st) < 0 ? -errno : 0;
+	if (r == 0)
+		r = pwrite_all(fd, zero, st.st_size < SLOT_MAX ? (size_t)st.st_size : SLOT_MAX, 0);
+	if (r == 0)
+		r = fdatasync_retry(fd);
+	return close(fd) < 0 && r == 0 ? -errno : r;
 }
 
 static int wipe(int dir, const char *name, struct err *e)

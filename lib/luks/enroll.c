@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A new keyslot: token (pending) - slot - token (ok, with the slot) - proof - and only then the old ones go. A slot is
+ * A new keyslot: token (pending) - slot - token (with the slot) - proof - and only then the old ones go. A slot is
  * never reused in place, so whatever cuts this short, what opened the volume before opens it still.
  */
 #include "volume.h"
@@ -15,11 +15,12 @@
 
 enum { JSON_SLOT = 1024 };		/* bytes that a keyslot object may take in the header; 600 are usual */
 
-static int check_free_slot(struct luks *l, struct err *e)
+/* Its number. */
+static int find_free_slot(struct luks *l, struct err *e)
 {
 	for (int i = 0; i < LUKS_SLOTS; i++)
 		if (crypt_keyslot_status(l->cd, i) == CRYPT_SLOT_INACTIVE)
-			return 0;
+			return i;
 	return err_set(e, ENOSPC, "'%s' has no free keyslot: remove one by 'hwkey luks-unenroll' first", l->volume);
 }
 
@@ -37,9 +38,9 @@ static int check_space(struct luks *l, size_t text, struct err *e)
 	enum { BINARY = 4096 };		/* the part of the metadata area that is no JSON */
 	uint64_t metadata = 0;
 	const char *json;
-	int r = check_free_slot(l, e);
+	int r = find_free_slot(l, e);
 
-	if (r == 0)
+	if (r >= 0)
 		r = check_free_token(l, e);
 	if (r < 0)
 		return r;
@@ -66,8 +67,7 @@ static struct crypt_keyslot_context *context_of(struct luks *l, const struct luk
 	return r < 0 ? NULL : kc;
 }
 
-/* The new slot's number. */
-static int slot_add(struct luks *l, const struct luks_opener *o, const struct secret *passphrase, struct err *e)
+static int slot_add(struct luks *l, const struct luks_opener *o, int slot, const struct secret *passphrase, struct err *e)
 {
 	struct crypt_keyslot_context *by = context_of(l, o), *with = NULL;
 	int r = luks_use_minimal_kdf(l, e);
@@ -75,7 +75,7 @@ static int slot_add(struct luks *l, const struct luks_opener *o, const struct se
 	if (r == 0) {
 		r = crypt_keyslot_context_init_by_passphrase(l->cd, (const char *)passphrase->data, passphrase->len, &with);
 		if (r == 0)
-			r = by ? crypt_keyslot_add_by_keyslot_context(l->cd, CRYPT_ANY_SLOT, by, CRYPT_ANY_SLOT, with, 0)
+			r = by ? crypt_keyslot_add_by_keyslot_context(l->cd, CRYPT_ANY_SLOT, by, slot, with, 0)
 			       : -ENOMEM;
 		/* All else was checked: what is left of EINVAL is that the key material has no room. */
 		if (r < 0)
@@ -92,45 +92,65 @@ static int slot_add(struct luks *l, const struct luks_opener *o, const struct se
 	return r;
 }
 
-/* The token as it is in the header now, unsealed for real, must open the slot. */
-static int prove(struct luks *l, const struct luks_key *k, int id, int slot, struct err *e)
-{
-	AUTO_SECRET struct secret passphrase = { 0 };
-	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
-	int r;
+/* What is added: a key's token, or that of a recovery key, which has neither. */
+struct pair {
+	const struct luks_key *key;
+	struct luks_token *token;
+	const struct secret *passphrase;
+};
 
-	if (!luks_token_get(l, id, &t))
+/* Pending, the token names no slot yet. */
+static int pair_put(struct luks *l, const struct pair *p, int id, int slot, bool pending, struct err *e)
+{
+	if (!p->key)
+		return luks_recovery_put(l, id, slot, pending, e);
+	p->token->slots = pending ? 0 : UINT32_C(1) << slot;
+	p->token->pending = pending;
+	return luks_token_put(l, id, p->token, e);
+}
+
+/* The token as it is in the header now, unsealed for real, must open the slot. */
+static int pair_prove(struct luks *l, const struct pair *p, int id, int slot, struct err *e)
+{
+	AUTO_SECRET struct secret unsealed = { 0 };
+	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+	int r = 0;
+
+	if (p->key && !luks_token_get(l, id, &t))
 		return err_set(e, EIO, "'%s': the new token cannot be read back", l->volume);
-	r = luks_unseal_by(l, k->device, k->seal, &t, &passphrase, e);
+	if (p->key)
+		r = luks_unseal_by(l, p->key->device, p->key->seal, &t, &unsealed, e);
 	if (r == 0)
-		r = luks_try(l, slot, &passphrase, e);
-	if (r == -EACCES && !e->msg[0])
+		r = luks_try(l, slot, p->key ? &unsealed : p->passphrase, e);
+	if (r == 0)
 		return err_set(e, EIO, "'%s': the new keyslot does not open", l->volume);
 	return r < 0 ? r : 0;
 }
 
-/* Adds token and slot, proven; their numbers. On error neither is there. */
-static int pair_add(struct luks *l, const struct luks_opener *o, const struct luks_key *k, struct luks_token *t,
-		    const struct secret *passphrase, struct err *e)
+/* Adds token and slot, proven. On error neither is there. */
+static int pair_add(struct luks *l, const struct luks_opener *o, const struct pair *p, int *ret_slot, struct err *e)
 {
 	struct err quiet = { 0 };
-	int slot = -1, id, r;
+	bool added = false;
+	int slot = find_free_slot(l, e), id, r;
 
-	t->pending = true;
-	id = luks_token_put(l, CRYPT_ANY_TOKEN, t, e);
+	if (slot < 0)
+		return slot;
+	id = pair_put(l, p, CRYPT_ANY_TOKEN, slot, true, e);
 	if (id < 0)
 		return id;
-	r = slot = slot_add(l, o, passphrase, e);
+	r = slot_add(l, o, slot, p->passphrase, e);
 	if (r >= 0) {
-		t->slots = UINT32_C(1) << slot;
-		t->pending = false;
-		r = luks_token_put(l, id, t, e);
+		added = true;
+		r = pair_put(l, p, id, slot, false, e);
 	}
 	if (r >= 0)
-		r = prove(l, k, id, slot, e);
-	if (r >= 0)
-		return id;
-	if (slot >= 0)
+		r = pair_prove(l, p, id, slot, e);
+	if (r >= 0) {
+		*ret_slot = slot;
+		return 0;
+	}
+	if (added)
 		(void)luks_slot_destroy(l, slot, &quiet);
 	(void)luks_token_drop(l, id, &quiet);
 	return r;
@@ -191,7 +211,7 @@ int luks_enroll_with(struct luks *l, const struct luks_opener *o, const struct l
 	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
 	AUTO_BLOB struct blob text = { 0 };
 	uint32_t old;
-	int r = find_old(l, k, replace, &old, e);
+	int slot, r = find_old(l, k, replace, &old, e);
 
 	if (r == 0)
 		r = base64_encode_secret(k->clear, &passphrase, e);
@@ -202,7 +222,7 @@ int luks_enroll_with(struct luks *l, const struct luks_opener *o, const struct l
 	if (r == 0)
 		r = check_space(l, text.len + sizeof("\"31\""), e);
 	if (r == 0)
-		r = pair_add(l, o, k, &t, &passphrase, e);
+		r = pair_add(l, o, &(struct pair){ k, &t, &passphrase }, &slot, e);
 	return r < 0 ? r : retire_old(l, k, old, e);
 }
 
@@ -216,7 +236,7 @@ int luks_enroll(struct luks *l, const struct luks_auth *a, const struct luks_key
 	if (r == 0)
 		r = find_old(l, k, replace, &old, e);
 	if (r == 0)
-		r = check_free_slot(l, e);
+		r = find_free_slot(l, e);
 	if (r < 0)
 		return r;
 	r = luks_authorize(l, a, &o, e);
@@ -247,43 +267,24 @@ static int recovery_new(struct secret *ret, struct err *e)
 	return r;
 }
 
-static int recovery_add(struct luks *l, const struct luks_opener *o, const struct secret *key, int *ret_slot, struct err *e)
-{
-	struct err quiet = { 0 };
-	char text[128];
-	int slot = slot_add(l, o, key, e), r;
-
-	if (slot < 0)
-		return slot;
-	(void)snprintf(text, sizeof(text), "{\"type\":\"" LUKS_RECOVERY_TYPE "\",\"keyslots\":[\"%d\"],\"v\":1}", slot);
-	r = crypt_token_json_set(l->cd, CRYPT_ANY_TOKEN, text);
-	if (r < 0)
-		r = luks_fail(l, r, e, "cannot write the token");
-	else
-		r = luks_try(l, slot, key, e);
-	if (r < 0) {
-		(void)luks_slot_destroy(l, slot, &quiet);
-		return e->msg[0] ? r : err_set(e, EIO, "'%s': the new keyslot does not open", l->volume);
-	}
-	*ret_slot = slot;
-	return 0;
-}
-
 int luks_recovery(struct luks *l, const struct luks_auth *a, struct secret *ret, int *ret_slot, struct err *e)
 {
 	enum { TEXT = 128 };		/* bytes of the token, at most */
 	AUTO_OPENER struct luks_opener o = { 0 };
 	AUTO_SECRET struct secret key = { 0 };
+	struct err quiet = { 0 };
 	int r = luks_check_writable(l, e);
 
 	if (r == 0)
 		r = check_space(l, TEXT, e);
 	if (r == 0)
 		r = luks_authorize(l, a, &o, e);
+	if (r < 0)
+		return r;
+	(void)luks_settle(l, a->source, NULL, &quiet);
+	r = recovery_new(&key, e);
 	if (r == 0)
-		r = recovery_new(&key, e);
-	if (r == 0)
-		r = recovery_add(l, &o, &key, ret_slot, e);
+		r = pair_add(l, &o, &(struct pair){ .passphrase = &key }, ret_slot, e);
 	if (r < 0)
 		return r;
 	*ret = key;

@@ -131,7 +131,7 @@ static int image_take(struct held *h, struct err *e)
 {
 	h->fd = luks_place_open(h->path, O_RDWR, e);
 	if (h->fd == -ENOENT)
-		return err_set(e, ENOENT, "no volume '%s'; --size creates an image file", h->path);
+		return err_set(e, ENOENT, "no volume '%s'", h->path);
 	return h->fd < 0 ? h->fd : luks_place_lock(h->fd, h->path, e);
 }
 
@@ -143,7 +143,7 @@ static int clear(const char *path, bool do_wipe, struct err *e)
 
 	if (r < 0 || !what[0])
 		return r == -ENOENT ? err_set(e, ENOENT, "no volume '%s'", path) : r;
-	return do_wipe ? wipe(path, e) : err_set(e, EEXIST, "'%s' holds data (%s): --force erases it", path, what);
+	return do_wipe ? wipe(path, e) : err_set(e, ENOTEMPTY, "'%s' holds data (%s)", path, what);
 }
 
 enum { HEADER_START = 4096 };	/* bytes; libcryptsetup makes a header file as large as it needs, but not an empty one */
@@ -209,7 +209,7 @@ static int check_size(const struct luks_place *p, const struct luks_format *f, s
 	if (!size) {
 		fd = luks_place_open(p->volume, O_RDONLY, e);
 		if (fd == -ENOENT)
-			return err_set(e, ENOENT, "no volume '%s'; --size creates an image file", p->volume);
+			return err_set(e, ENOENT, "no volume '%s'", p->volume);
 		if (fd < 0)
 			return fd;
 		found = blkid_get_dev_size(fd);

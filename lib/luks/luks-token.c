@@ -177,18 +177,44 @@ void luks_token_done(struct luks_token *t)
 	*t = (struct luks_token){ 0 };
 }
 
+/* These take VALUE over, and are false when there is no memory, of which VALUE may be the first victim. */
+static bool add(json_object *j, const char *key, json_object *value)
+{
+	if (j && value && json_object_object_add(j, key, value) == 0)
+		return true;
+	json_object_put(value);
+	return false;
+}
+
+static bool add_text(json_object *j, const char *key, const char *text)
+{
+	return add(j, key, json_object_new_string(text));
+}
+
+static bool append(json_object *array, json_object *value)
+{
+	if (value && json_object_array_add(array, value) == 0)
+		return true;
+	json_object_put(value);
+	return false;
+}
+
 static json_object *slots_array(uint32_t slots)
 {
 	json_object *a = json_object_new_array();
+	bool ok = a;
 	char number[8];
 
-	for (int i = 0; a && i < LUKS_SLOTS; i++) {
+	for (int i = 0; ok && i < LUKS_SLOTS; i++) {
 		if (slots & UINT32_C(1) << i) {
 			(void)snprintf(number, sizeof(number), "%d", i);
-			json_object_array_add(a, json_object_new_string(number));
+			ok = append(a, json_object_new_string(number));
 		}
 	}
-	return a;
+	if (ok)
+		return a;
+	json_object_put(a);
+	return NULL;
 }
 
 static void now(char ret[21])
@@ -223,18 +249,40 @@ int luks_token_format(const struct luks_token *t, struct blob *ret, struct err *
 		(void)snprintf(created, sizeof(created), "%s", t->created);
 	else
 		now(created);
-	json_object_object_add(j, "type", json_object_new_string(LUKS_TOKEN_TYPE));
-	json_object_object_add(j, "keyslots", slots_array(t->slots));
-	json_object_object_add(j, "v", json_object_new_int(VERSION));
-	json_object_object_add(j, "name", json_object_new_string(t->name));
-	json_object_object_add(j, "backend", json_object_new_string(t->backend));
-	json_object_object_add(j, "blob", json_object_new_string((const char *)text.data));
-	json_object_object_add(j, "vol", json_object_new_string(t->vol));
-	if (t->pattern[0])
-		json_object_object_add(j, "pattern", json_object_new_string(t->pattern));
-	json_object_object_add(j, "state", json_object_new_string(t->pending ? "pending" : "ok"));
-	json_object_object_add(j, "created", json_object_new_string(created));
+	if (!add_text(j, "type", LUKS_TOKEN_TYPE) || !add(j, "keyslots", slots_array(t->slots)) ||
+	    !add(j, "v", json_object_new_int(VERSION)) || !add_text(j, "name", t->name) ||
+	    !add_text(j, "backend", t->backend) || !add_text(j, "blob", (const char *)text.data) ||
+	    !add_text(j, "vol", t->vol) || (t->pattern[0] && !add_text(j, "pattern", t->pattern)) ||
+	    !add_text(j, "state", t->pending ? "pending" : "ok") || !add_text(j, "created", created))
+		return err_nomem(e);
 	return to_text(j, ret, e);
+}
+
+int luks_recovery_format(int slot, bool pending, struct blob *ret, struct err *e)
+{
+	AUTO_JSON json_object *j = json_object_new_object();
+
+	if (!add_text(j, "type", LUKS_RECOVERY_TYPE) || !add(j, "v", json_object_new_int(VERSION)) ||
+	    !add(j, "keyslots", slots_array(pending ? 0 : UINT32_C(1) << slot)) ||
+	    (pending && (!add_text(j, "state", "pending") || !add(j, "slot", json_object_new_int(slot)))))
+		return err_nomem(e);
+	return to_text(j, ret, e);
+}
+
+int luks_recovery_pending(const char *text)
+{
+	AUTO_JSON json_object *j = parse(text, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX);
+	const char *type = j ? member(j, "type") : NULL, *state = j ? member(j, "state") : NULL;
+	json_object *slot;
+	uint32_t slots;
+	int64_t n;
+
+	if (!type || strcmp(type, LUKS_RECOVERY_TYPE) != 0 || !state || strcmp(state, "pending") != 0 || !is_version(j) ||
+	    parse_slots(j, &slots) < 0 || slots || !json_object_object_get_ex(j, "slot", &slot) ||
+	    !json_object_is_type(slot, json_type_int))
+		return -1;
+	n = json_object_get_int64(slot);
+	return n >= 0 && n < LUKS_SLOTS ? (int)n : -1;
 }
 
 static const char *pattern_member(json_object *j, const char *key)
@@ -259,19 +307,20 @@ int luks_pattern_format(const char *old, const char *pattern, struct blob *ret, 
 	AUTO_JSON json_object *j = json_object_new_object(), *o = old ? parse(old, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX) : NULL;
 	const char *integrity = pattern_member(o, "integrity-verification-pattern");
 
-	json_object_object_add(j, "type", json_object_new_string(LUKS_PATTERN_TYPE));
-	json_object_object_add(j, "keyslots", json_object_new_array());
-	json_object_object_add(j, "verification-pattern", json_object_new_string(pattern));
-	if (integrity)
-		json_object_object_add(j, "integrity-verification-pattern", json_object_new_string(integrity));
+	if (!add_text(j, "type", LUKS_PATTERN_TYPE) || !add(j, "keyslots", json_object_new_array()) ||
+	    !add_text(j, "verification-pattern", pattern) ||
+	    (integrity && !add_text(j, "integrity-verification-pattern", integrity)))
+		return err_nomem(e);
 	return to_text(j, ret, e);
 }
 
 size_t luks_json_size(const char *text)
 {
 	AUTO_JSON json_object *j = parse(text, JSON_MAX, JSON_DEPTH);
+	const char *plain = j ? json_object_to_json_string_ext(j, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+			      : NULL;
 
-	return j ? strlen(json_object_to_json_string_ext(j, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) : 0;
+	return plain ? strlen(plain) : strlen(text);
 }
 
 /* The lowest-numbered segment that is encrypted and no backup of a re-encryption. */

@@ -48,13 +48,21 @@ void luks_token_done(struct luks_token *);
 /* The keyslots array of any token; unknown shapes give an empty set. Pure. */
 uint32_t luks_token_slots(const char *text);
 
+/*
+ * The token of a recovery key names its slot: {"type":"hwkey-recovery","v":1,"keyslots":["3"]}. Before the slot is there it
+ * says which one is meant, "keyslots":[],"state":"pending","slot":3, so that what is cut short leaves nothing that stays.
+ */
+int luks_recovery_format(int slot, bool pending, struct blob *ret, struct err *e);
+/* The slot that a pending one means; -1: it is anything else. Pure. */
+int luks_recovery_pending(const char *text);
+
 /* "pattern" of zkey's token: 64 lower-case hex digits and a NUL; false: none or not of that form. Pure. */
 bool luks_pattern_parse(const char *text, char ret[65]);
 
 /* zkey's token with PATTERN; a valid integrity pattern in OLD (NULL: none) is kept, random bytes in its place are not. */
 int luks_pattern_format(const char *old, const char *pattern, struct blob *ret, struct err *e);
 
-/* Bytes that crypt_dump_json()'s TEXT takes in the header. Pure. */
+/* Bytes that crypt_dump_json()'s TEXT takes in the header, at most. Pure. */
 size_t luks_json_size(const char *text);
 
 /*

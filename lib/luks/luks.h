@@ -4,7 +4,8 @@
  *
  * The passphrase of a keyslot is the base64 of the unwrapped key, without a newline. The slot's token (luks-token.h)
  * carries it sealed by the key's backend and bound to this volume's header; whoever can unseal can open.
- * Every change is ordered so that a volume which could be opened before it can be opened at each moment of it.
+ * Every change is ordered so that a volume which could be opened before it can be opened at each moment of it. While a
+ * volume is re-encrypted, what would change or open it gives EINPROGRESS.
  */
 #ifndef HWKEY_LUKS_H
 #define HWKEY_LUKS_H
@@ -91,7 +92,10 @@ struct luks_module {
 	/* What is on VOLUME, as in "ext4 file system"; empty: nothing known. ENOENT without a message: no such file. */
 	int (*found)(const char *volume, char ret[LUKS_TEXT], struct err *e);
 
-	/* EEXIST unless WIPE when something is there. The volume is open for more on return. */
+	/*
+	 * Unless WIPE, ENOTEMPTY when something is there. ENOENT: no volume, and no SIZE to make one; EEXIST: there is one
+	 * already. The volume is open for more on return.
+	 */
 	int (*format)(const struct luks_place *, const struct luks_format *, const struct luks_key *, struct luks **ret,
 		      struct err *e);
 	/* LUKS1 and what is no LUKS: EOPNOTSUPP. A damaged header: EBADMSG. */
@@ -108,7 +112,7 @@ struct luks_module {
 	int (*status)(struct luks *, const struct luks_see *, struct err *e);
 	/* Finishes or undoes what was interrupted; a row for each thing done. Nothing to do: no row, nothing written. */
 	int (*repair)(struct luks *, const struct luks_source *, const struct luks_see *, struct err *e);
-	/* Tries each token, and AUTH's passphrase if given. EACCES if nothing opens it, EBUSY while it is re-encrypted. */
+	/* Tries each token, and AUTH's passphrase if given. EACCES if nothing opens it. */
 	int (*test)(struct luks *, const struct luks_auth *, const struct luks_see *, struct err *e);
 	/* NAME NULL: only proves that it opens. KEY NULL: by AUTH. ENODEV: no device mapper here. */
 	int (*activate)(struct luks *, const struct luks_auth *, const struct luks_key *, const char *name, unsigned flags,

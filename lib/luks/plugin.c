@@ -3,7 +3,7 @@
  * libcryptsetup's token plug-in of type "hwkey": cryptsetup, systemd and whatever else opens volumes by libcryptsetup
  * gets the passphrase of a keyslot from the trust source that sealed it, without the hwkey binary or its repository.
  *
- * libcryptsetup goes on to the next token after ENOENT, EAGAIN and ENOANO only; everything else ends its loop. So:
+ * libcryptsetup goes on to the next token after ENOENT, EPERM, EAGAIN and ENOANO only; everything else ends its loop. So:
  *   ENOENT  not for us: malformed, unknown backend, other volume or machine, tampered with (the log says why)
  *   EAGAIN  the trust source is not here (yet)
  *   ENOANO  the keystore's passphrase is missing or wrong; only known when the keystore was found and asked
@@ -88,7 +88,7 @@ static int find_and_unseal(struct crypt_device *cd, const struct luks_token *t, 
 	const char *dir = secure_getenv("HWKEY_PKS_DIR");
 	const struct env env = { .pks_dir = dir ? dir : "/var/lib/hwkey/pks", .ask = answer, .ctx = pin };
 	struct device *devices = NULL, *dev;
-	int r = device_enumerate(&env, &devices, e);
+	int r = device_enumerate_backend(&env, t->backend, &devices, e);
 
 	if (r == 0)
 		r = device_of_backend(devices, t->backend, &dev, e);
@@ -98,7 +98,7 @@ static int find_and_unseal(struct crypt_device *cd, const struct luks_token *t, 
 	return r;
 }
 
-/* EINVAL and ENOENT stand for "not for us" before any device was looked for. */
+/* Whether the token is for us, before any device is looked for. */
 static int check(struct crypt_device *cd, int token, struct luks_token *ret, struct err *e)
 {
 	const char *text;
@@ -126,7 +126,7 @@ static int give(const struct secret *s, char **ret, size_t *ret_len)
 
 	if (!p)
 		return -EAGAIN;
-	memcpy(p, s->data, s->len);
+	secret_bytes_copy(p, s->data, s->len);
 	*ret = p;
 	*ret_len = s->len;
 	return 0;

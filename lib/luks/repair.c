@@ -2,7 +2,8 @@
 /*
  * After an interrupted change: a token that waits for its slot adopts it or goes; a removal that was begun is finished;
  * of two slots of one key the newest that opens stays. A slot is destroyed only when another one is proven, and a token
- * that cannot be judged here (its device is absent, or it is another machine's) is left alone.
+ * that cannot be judged here (its device is absent, or it is another machine's) is left alone. So is a recovery key once
+ * its token names its slot.
  */
 #include "volume.h"
 
@@ -68,14 +69,10 @@ static int opens(const struct repair *c, const struct luks_token *t, uint32_t sl
 	int r = luks_unseal(c->l, c->source, t, &passphrase, e);
 
 	for (int i = 0; r == 0 && i < LUKS_SLOTS; i++) {
-		if (!(slots & UINT32_C(1) << i))
-			continue;
-		r = luks_try(c->l, i, &passphrase, e);
-		if (r >= 0) {
+		if (slots & UINT32_C(1) << i)
+			r = luks_try(c->l, i, &passphrase, e);
+		if (r == 1)
 			*ret_slot = i;
-			return 1;
-		}
-		r = r == -EACCES ? 0 : r;
 	}
 	return r;
 }
@@ -116,13 +113,31 @@ static int settle_removing(const struct repair *c, int id, struct luks_token *t,
 	return r < 0 ? r : 0;
 }
 
+/*
+ * A token of a recovery key without a slot. The slot that a pending one means was to open by a key that nobody was given;
+ * it goes if it is made as ours are, no token names it, and there is another way in.
+ */
+static int settle_recovery(const struct repair *c, int id, const char *text, struct err *e)
+{
+	int slot = luks_recovery_pending(text), r = 0;
+	uint32_t bit = slot < 0 ? 0 : UINT32_C(1) << slot;
+	struct luks_ways others = luks_ways_without(c->l, c->source, bit, 0);
+
+	if (orphans(c->l) & bit && (others.proven | others.unproven)) {
+		r = tell(c, slot, id, "keyslot of an interrupted recovery key removed", e);
+		if (r == 0)
+			r = luks_slot_destroy(c->l, slot, e);
+	}
+	return r < 0 ? r : drop(c, id, "token without keyslot removed", e);
+}
+
 static int settle_token(const struct repair *c, int id, struct err *e)
 {
 	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
 	const char *type, *text = luks_token_text(c->l, id, &type);
 
 	if (text && !strcmp(type, LUKS_RECOVERY_TYPE) && !luks_token_slots(text))
-		return drop(c, id, "token without keyslot removed", e);
+		return settle_recovery(c, id, text, e);
 	if (!luks_token_get(c->l, id, &t))
 		return 0;
 	if (!t.slots)

@@ -52,7 +52,7 @@ static void fill_token(struct luks *l, int slot, int id, struct luks_token *t, s
 	} else if (!strcmp(row->type, LUKS_TOKEN_TYPE)) {
 		row->state = "invalid";
 	} else if (!strcmp(row->type, LUKS_RECOVERY_TYPE)) {
-		row->state = slot < 0 ? "dead" : "ok";
+		row->state = slot >= 0 ? "ok" : luks_recovery_pending(text) >= 0 ? "pending" : "dead";
 	} else if (!strcmp(row->type, LUKS_PATTERN_TYPE)) {
 		row->pattern = luks_pattern_parse(text, t->pattern) ? t->pattern : NULL;
 		row->state = row->pattern ? "ok" : "invalid";

@@ -155,8 +155,7 @@ static int check_last(struct luks *l, const struct removal *c, bool tell, struct
 		return 0;
 	left = luks_ways_without(l, c->source, c->slots, c->ids);
 	if (!left.proven && !left.unproven)
-		return err_set(e, EBUSY, "that is the last way into '%s': add another one first, or use --force-last",
-			       l->volume);
+		return err_set(e, EBUSY, "that is the last way into '%s': add another one first", l->volume);
 	if (tell)
 		luks_ways_note(l, c->source, &left);
 	return 0;

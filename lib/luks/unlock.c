@@ -17,7 +17,7 @@ void luks_opener_done(struct luks_opener *o)
 	secret_done(&o->volume_key);
 }
 
-/* -EACCES without a message: PASSPHRASE does not open SLOT. */
+/* 1: RET has the volume key. 0: PASSPHRASE does not open SLOT. */
 static int take_volume_key(struct luks *l, int slot, const struct secret *passphrase, struct luks_opener *ret,
 			   struct err *e)
 {
@@ -33,13 +33,13 @@ static int take_volume_key(struct luks *l, int slot, const struct secret *passph
 	r = crypt_volume_key_get(l->cd, slot, (char *)key.data, &key.len, (const char *)passphrase->data, passphrase->len);
 	if (r == -EPERM || r == -ENOENT) {
 		l->log[0] = '\0';
-		return -EACCES;
+		return 0;
 	}
 	if (r < 0)
 		return luks_fail(l, r, e, "cannot get the volume key");
 	*ret = (struct luks_opener){ .volume_key = key };
 	key = (struct secret){ 0 };
-	return 0;
+	return 1;
 }
 
 static int first_slot(uint32_t slots)
@@ -54,9 +54,12 @@ static int open_by_own_token(struct luks *l, const struct luks_source *src, cons
 	AUTO_SECRET struct secret passphrase = { 0 };
 	int r = luks_unseal(l, src, t, &passphrase, e);
 
+	if (r < 0)
+		return r;
+	r = take_volume_key(l, first_slot(t->slots), &passphrase, ret, e);
 	if (r == 0)
-		r = take_volume_key(l, first_slot(t->slots), &passphrase, ret, e);
-	return r == -EACCES && !e->msg[0] ? err_set(e, EACCES, "the sealed passphrase does not open the keyslot") : r;
+		return err_set(e, EACCES, "the sealed passphrase does not open the keyslot");
+	return r < 0 ? r : 0;
 }
 
 /* By the plug-in of the token's type, through libcryptsetup. */
@@ -96,7 +99,22 @@ static int open_by_passphrase(struct luks *l, const struct secret *passphrase, s
 {
 	int r = take_volume_key(l, CRYPT_ANY_SLOT, passphrase, ret, e);
 
-	return r == -EACCES ? err_set(e, EACCES, "the passphrase does not open '%s'", l->volume) : r;
+	if (r == 0)
+		return err_set(e, EACCES, "the passphrase does not open '%s'", l->volume);
+	return r < 0 ? r : 0;
+}
+
+static int open_by_key(struct luks *l, const struct luks_key *k, struct luks_opener *ret, struct err *e)
+{
+	AUTO_SECRET struct secret passphrase = { 0 };
+	int r = base64_encode_secret(k->clear, &passphrase, e);
+
+	if (r < 0)
+		return r;
+	r = take_volume_key(l, CRYPT_ANY_SLOT, &passphrase, ret, e);
+	if (r == 0)
+		return err_set(e, EACCES, "key '%s' does not open '%s'", k->name, l->volume);
+	return r < 0 ? r : 0;
 }
 
 int luks_authorize(struct luks *l, const struct luks_auth *a, struct luks_opener *ret, struct err *e)
@@ -113,10 +131,10 @@ int luks_authorize(struct luks *l, const struct luks_auth *a, struct luks_opener
 		return 0;
 	(void)snprintf(prompt, sizeof(prompt), "Passphrase of volume '%s':", l->volume);
 	r = env->ask ? env->ask(env, ASK_NAME, prompt, &passphrase, e) : err_set(e, ENOKEY, "nobody can be asked");
-	if (r == -ENOKEY && no_token.code) {
-		*e = no_token;
-		return -e->code;
-	}
+	if (r == -ENOKEY && no_token.code)
+		return err_set(e, EACCES, "%.240s; %.240s", no_token.msg, strdupa(e->msg));
+	if (r == -ENOKEY)
+		return err_set(e, EACCES, "'%s' needs a passphrase: %.240s", l->volume, strdupa(e->msg));
 	return r < 0 ? r : open_by_passphrase(l, &passphrase, ret, e);
 }
 
@@ -139,7 +157,7 @@ static int test_slot(struct luks *l, const struct luks_auth *a, int slot, int to
 	if (!a->passphrase)
 		return err_set(why, ENOKEY, "not tried: needs a passphrase");
 	r = luks_try(l, slot, a->passphrase, why);
-	return r == -EACCES ? err_set(why, EACCES, "the passphrase does not open it") : r;
+	return r == 0 ? err_set(why, EACCES, "the passphrase does not open it") : r;
 }
 
 struct test {
@@ -210,18 +228,10 @@ int luks_activate(struct luks *l, const struct luks_auth *a, const struct luks_k
 		  struct err *e)
 {
 	AUTO_OPENER struct luks_opener o = { 0 };
-	AUTO_SECRET struct secret passphrase = { 0 };
 	int r = name ? check_device_mapper(e) : 0;
 
-	if (r == 0 && k)
-		r = base64_encode_secret(k->clear, &passphrase, e);
-	if (r == 0 && k) {
-		r = open_by_passphrase(l, &passphrase, &o, e);
-		if (r == -EACCES)
-			r = err_set(e, EACCES, "key '%s' does not open '%s'", k->name, l->volume);
-	} else if (r == 0) {
-		r = luks_authorize(l, a, &o, e);
-	}
+	if (r == 0)
+		r = k ? open_by_key(l, k, &o, e) : luks_authorize(l, a, &o, e);
 	if (r < 0 || !name)
 		return r;
 	return activate_by(l, &o, name, flags & LUKS_READONLY ? CRYPT_ACTIVATE_READONLY : 0, e);

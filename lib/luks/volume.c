@@ -185,7 +185,7 @@ int luks_check_writable(struct luks *l, struct err *e)
 	if (r < 0)
 		return luks_fail(l, r, e, "cannot read the header's requirements");
 	if (flags)
-		return err_set(e, EBUSY, "'%s' is being re-encrypted: finish that first", l->volume);
+		return err_set(e, EINPROGRESS, "'%s' is being re-encrypted: finish that first", l->volume);
 	return 0;
 }
 
@@ -230,16 +230,28 @@ int luks_token_get(struct luks *l, int id, struct luks_token *ret)
 	return text && !strcmp(type, LUKS_TOKEN_TYPE) && luks_token_parse(text, ret, &quiet) == 0;
 }
 
+static int put_text(struct luks *l, int id, const struct blob *text, struct err *e)
+{
+	int r = id = crypt_token_json_set(l->cd, id, (const char *)text->data);
+
+	r = r < 0 ? luks_fail(l, r, e, "cannot write the token") : luks_sync(l, e);
+	return r < 0 ? r : id;
+}
+
 int luks_token_put(struct luks *l, int id, const struct luks_token *t, struct err *e)
 {
 	AUTO_BLOB struct blob text = { 0 };
 	int r = luks_token_format(t, &text, e);
 
-	if (r < 0)
-		return r;
-	r = id = crypt_token_json_set(l->cd, id, (const char *)text.data);
-	r = r < 0 ? luks_fail(l, r, e, "cannot write the token") : luks_sync(l, e);
-	return r < 0 ? r : id;
+	return r < 0 ? r : put_text(l, id, &text, e);
+}
+
+int luks_recovery_put(struct luks *l, int id, int slot, bool pending, struct err *e)
+{
+	AUTO_BLOB struct blob text = { 0 };
+	int r = luks_recovery_format(slot, pending, &text, e);
+
+	return r < 0 ? r : put_text(l, id, &text, e);
 }
 
 int luks_token_drop(struct luks *l, int id, struct err *e)
@@ -275,9 +287,9 @@ int luks_try(struct luks *l, int slot, const struct secret *passphrase, struct e
 
 	if (r == -EPERM || r == -ENOENT) {	/* ENOENT: no such slot */
 		l->log[0] = '\0';
-		return -EACCES;
+		return 0;
 	}
-	return r < 0 ? luks_fail(l, r, e, "cannot try the passphrase") : r;
+	return r < 0 ? luks_fail(l, r, e, "cannot try the passphrase") : 1;
 }
 
 int luks_volume_binding(struct luks *l, struct blob *ret, struct err *e)

@@ -24,7 +24,7 @@ int luks_init(const struct luks_place *, struct luks **ret, struct err *e);
 void luks_free(struct luks *);
 int luks_open(const struct luks_place *, struct luks **ret, struct err *e);
 void luks_info(struct luks *, struct luks_info *ret);
-/* EBUSY while a re-encryption is under way. */
+/* EINPROGRESS while a re-encryption is under way. */
 int luks_check_writable(struct luks *, struct err *e);
 
 /*
@@ -43,11 +43,12 @@ const char *luks_token_text(struct luks *, int id, const char **ret_type);
 int luks_token_get(struct luks *, int id, struct luks_token *ret);
 /* ID CRYPT_ANY_TOKEN: a new one. Returns the id. */
 int luks_token_put(struct luks *, int id, const struct luks_token *, struct err *e);
+int luks_recovery_put(struct luks *, int id, int slot, bool pending, struct err *e);
 int luks_token_drop(struct luks *, int id, struct err *e);
 uint32_t luks_owned_slots(struct luks *);		/* that any token names */
 int luks_slot_destroy(struct luks *, int slot, struct err *e);
 
-/* The slot that PASSPHRASE opens (SLOT or CRYPT_ANY_SLOT); -EACCES without a message if none. */
+/* 1: PASSPHRASE opens SLOT (CRYPT_ANY_SLOT: one of them). 0: it does not. */
 int luks_try(struct luks *, int slot, const struct secret *passphrase, struct err *e);
 
 int luks_volume_binding(struct luks *, struct blob *ret, struct err *e);

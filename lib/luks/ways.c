@@ -22,7 +22,7 @@ static bool opens_here(struct luks *l, const struct luks_source *src, const stru
 	struct err quiet = { 0 };
 
 	return src && !t->pending && luks_unseal(l, src, t, &passphrase, &quiet) == 0 &&
-	       luks_try(l, slot, &passphrase, &quiet) >= 0;
+	       luks_try(l, slot, &passphrase, &quiet) == 1;
 }
 
 /* A slot as ours are made, that no token names, is what an interrupted change left: nobody knows its passphrase. */

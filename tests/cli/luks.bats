@@ -48,7 +48,7 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	truncate -s 20M "$img"
 	mkfs.ext4 -q "$img"
 	sum=$(sha256sum <"$img")
-	fails 7 ext4 hwkey luks-format "$img" vol1
+	fails 7 'holds data (ext4); --force erases it' hwkey luks-format "$img" vol1
 	fails 4 'not confirmed' setsid hwkey luks-format "$img" vol1 --force
 	[ "$(sha256sum <"$img")" = "$sum" ]
 	hwkey luks-format -q --batch --force "$img" vol1
@@ -92,11 +92,67 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	format
 	before=$(state)
 	touch rec
-	fails 7 rec hwkey luks-recovery -q "$img" --output rec
+	fails 7 "'rec' exists" hwkey luks-recovery -q "$img" --output rec
 	status=0
 	hwkey luks-recovery -q "$img" >/dev/full || status=$?
 	[ "$status" -eq 8 ]
 	[ "$(state)" = "$before" ]
+}
+
+@test "luks-format --recovery: an output that cannot be written is seen before anything is erased" {
+	format
+	touch rec
+	sum=$(sha256sum <"$img")
+	fails 7 "'rec' exists" hwkey luks-format --batch --force "$img" vol1 --recovery --output rec
+	fails 3 'absent' hwkey luks-format --batch --force "$img" vol1 --recovery --output absent/rec
+	[ "$(sha256sum <"$img")" = "$sum" ]
+	fails 7 "'rec' exists" hwkey luks-format new vol1 --size 20M --recovery --output rec
+	[ ! -e new ]
+}
+
+@test "luks-format --recovery: a key that nobody got leaves no slot" {
+	status=0
+	hwkey luks-format -q "$img" vol1 --size 20M --recovery >/dev/full 2>err || status=$?
+	[ "$status" -eq 8 ]
+	grep -q 'the volume is ready, but has no recovery key: .*No space.*luks-recovery.* adds one' err
+	[ "$(state)" = "$(printf 'hwkey vol1 ok\npaes-verification-pattern - ok')" ]
+	opens
+}
+
+@test "a recovery key cut short at any write is completed or removed, others stay" {
+	command -v strace || skip 'no strace'
+	format --recovery --output rec
+	cp --sparse=always "$img" before
+	for n in 1 4 7 8 10 13 16 19; do
+		cp --sparse=always before "$img"
+		strace -f -o /dev/null -e trace=pwrite64,write -e "inject=pwrite64,write:signal=KILL:when=$n" \
+			hwkey luks-recovery -q "$img" >/dev/null 2>&1 || true
+		state >>seen
+		hwkey luks-status --repair "$img" >/dev/null
+		not grep -qE 'passphrase|pending|dead' <(state)
+		cryptsetup open --test-passphrase --key-file rec "$img"
+		opens
+	done
+	grep -q 'hwkey-recovery - pending' seen
+	grep -q '^passphrase' seen	# a slot whose token did not name it yet
+}
+
+@test "repair removes the slot of an unfinished recovery key, but none that may be another's" {
+	format --recovery --output rec
+	pending() { echo '{"type":"hwkey-recovery","v":1,"keyslots":[],"state":"pending","slot":'"$1"'}' | cryptsetup token import "$img"; }
+	cryptsetup luksAddKey -q --key-file rec --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --hash sha512 "$img" - <<<other
+	cryptsetup luksAddKey -q --key-file rec --pbkdf pbkdf2 --pbkdf-force-iterations 1001 --hash sha512 "$img" - <<<kept
+	for slot in 0 1 3 9; do
+		pending $slot
+		grep -q 'hwkey-recovery - pending' <(state)
+		hwkey luks-status --repair "$img" >out
+		[ "$(state type | sort | uniq -c | awk '{ print $1 $2 }' | tr '\n' ' ')" = \
+			'1hwkey 1hwkey-recovery 1paes-verification-pattern 2passphrase ' ]
+	done
+	pending 2
+	hwkey luks-status --repair "$img" | grep -q 'interrupted recovery key'
+	[ "$(state type | grep -c passphrase)" -eq 1 ]
+	cryptsetup open --test-passphrase --key-file rec "$img"
 }
 
 @test "luks-enroll adds to a volume of cryptsetup, opened by a key file or standard input" {
@@ -105,7 +161,9 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$img" pass
 	fails 4 'does not open' hwkey luks-enroll -q "$img" vol1 --key-file - <<<wrong
 	[ "$(state | wc -l)" -eq 1 ]
-	fails 4 'no token' hwkey luks-enroll -q --batch "$img" vol1
+	fails 4 "no token opens '$img'; nobody can be asked here: give credential 'hwkey.luks-passphrase'" \
+		hwkey luks-enroll -q --batch "$img" vol1
+	fails 4 "credential 'hwkey.luks-passphrase'" hwkey luks-enroll -q --batch --ask "$img" vol1
 	hwkey luks-enroll -q "$img" vol1 --key-file pass
 	[ "$(state type,name | tr '\n' ,)" = 'passphrase -,hwkey vol1,' ]
 	opens
@@ -147,7 +205,7 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 
 @test "the last way in stays unless told otherwise" {
 	format
-	fails 7 'last way' hwkey luks-unenroll "$img" vol1
+	fails 7 '; --force-last removes it' hwkey luks-unenroll "$img" vol1
 	fails 7 'last way' hwkey luks-unenroll "$img" --slot 0
 	hwkey luks-recovery -q "$img" --output rec
 	hwkey luks-unenroll "$img" vol1
@@ -184,6 +242,7 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	format
 	fails 5 'device mapper' hwkey luks-open -q "$img" name
 	fails 2 '--test' hwkey luks-open -q "$img"
+	fails 2 'only --test shows' hwkey luks-open -q "$img" name --json
 }
 
 @test "LUKS1, no LUKS and damaged headers are refused with the reason by every command" {

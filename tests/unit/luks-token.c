@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lib/luks/luks-token.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/repo.h"
 
@@ -216,7 +218,78 @@ static void slots_of_any_token(void **state)
 	assert_int_equal(luks_token_slots("{}"), 0);
 	assert_int_equal(luks_token_slots("x"), 0);
 	assert_int_equal(luks_json_size("{ \"a\" : [ 1, 2 ] }"), 11);
-	assert_int_equal(luks_json_size("x"), 0);
+	assert_int_equal(luks_json_size("no json"), 7);
+}
+
+static void a_recovery_key_is_pending_until_its_token_names_the_slot(void **state)
+{
+	static const char *const not_pending[] = {
+		"{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[],\"state\":\"pending\"}",
+		"{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[],\"state\":\"pending\",\"slot\":32}",
+		"{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[],\"state\":\"pending\",\"slot\":-1}",
+		"{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[],\"state\":\"pending\",\"slot\":\"3\"}",
+		"{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[\"3\"],\"state\":\"pending\",\"slot\":3}",
+		"{\"type\":\"hwkey-recovery\",\"v\":2,\"keyslots\":[],\"state\":\"pending\",\"slot\":3}",
+		"{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[],\"slot\":3}",
+		"{\"type\":\"other\",\"v\":1,\"keyslots\":[],\"state\":\"pending\",\"slot\":3}", "x", "",
+	};
+	AUTO_BLOB struct blob pending = { 0 }, done = { 0 };
+	struct err e;
+
+	(void)state;
+	assert_int_equal(luks_recovery_format(3, true, &pending, &e), 0);
+	assert_int_equal(luks_recovery_pending((char *)pending.data), 3);
+	assert_int_equal(luks_token_slots((char *)pending.data), 0);
+	assert_int_equal(luks_recovery_format(31, false, &done, &e), 0);
+	assert_string_equal((char *)done.data, "{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[\"31\"]}");
+	assert_int_equal(luks_recovery_pending((char *)done.data), -1);
+	for (size_t i = 0; i < ARRAY_SIZE(not_pending); i++)
+		assert_int_equal(luks_recovery_pending(not_pending[i]), -1);
+}
+
+/* In place of json-c's own: from the call of that number on there is no memory. */
+static unsigned calls_left = (unsigned)-1;
+
+struct json_object *json_object_new_string(const char *s)
+{
+	struct json_object *(*real)(const char *) = (struct json_object *(*)(const char *))dlsym(RTLD_NEXT, __func__);
+
+	return calls_left && calls_left-- ? real(s) : NULL;
+}
+
+int json_object_array_add(struct json_object *a, struct json_object *value)
+{
+	int (*real)(struct json_object *, struct json_object *) =
+		(int (*)(struct json_object *, struct json_object *))dlsym(RTLD_NEXT, __func__);
+
+	return calls_left && calls_left-- ? real(a, value) : -1;
+}
+
+static void a_token_without_memory_for_all_of_it_is_no_token(void **state)
+{
+	struct luks_token t = { .name = "vol1", .backend = "soft", .vol = UUID, .pattern = PATTERN, .slots = 3,
+				.created = "2026-01-31T12:00:00Z", .blob = { (unsigned char *)"sealed", 6 } };
+	struct err e;
+	int r[3] = { -ENOMEM, -ENOMEM, -ENOMEM };
+	unsigned n = 0;
+
+	(void)state;
+	for (; r[0] < 0; n++) {
+		struct blob text[3] = { 0 };
+
+		calls_left = n;
+		r[0] = luks_token_format(&t, &text[0], &e);
+		calls_left = n;
+		r[1] = luks_pattern_format(NULL, PATTERN, &text[1], &e);
+		calls_left = n;
+		r[2] = luks_recovery_format(3, true, &text[2], &e);
+		for (int i = 0; i < 3; i++) {
+			assert_true(r[i] == 0 || (r[i] == -ENOMEM && !text[i].data));
+			blob_done(&text[i]);
+		}
+	}
+	assert_int_equal(n, 12 + 1);	/* 8 members, 2 slots of 2 calls; each was the first to fail once */
+	calls_left = (unsigned)-1;
 }
 
 int main(void)
@@ -230,6 +303,8 @@ int main(void)
 		cmocka_unit_test(a_header_without_a_digest_binds_nothing),
 		cmocka_unit_test(zkeys_pattern_token_is_kept_but_random_bytes_are_not),
 		cmocka_unit_test(slots_of_any_token),
+		cmocka_unit_test(a_recovery_key_is_pending_until_its_token_names_the_slot),
+		cmocka_unit_test(a_token_without_memory_for_all_of_it_is_no_token),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
