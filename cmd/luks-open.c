@@ -65,7 +65,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (o->test ? name || o->key || o->readonly : !name && !o->key)
 		return err_set(e, EINVAL, "give a device-mapper name to open it by, or --test alone");
 	if (!o->test && shows_asked(&hw->out))
-		return err_set(e, EINVAL, "only --test shows something: without it there is no --json, --output and the like");
+		return err_set(e, EINVAL, "only --test shows something: leave out --json, --output and the like");
 	r = volume_prepare(hw, o->key_file, o->ask, &v, e);
 	if (r == 0)
 		r = volume_open(&v, args->argv[0], o->header, e);

@@ -43,7 +43,9 @@ int volume_prepare(struct hwkey *hw, const char *key_file, bool ask, struct volu
 	*ret = (struct volume){ .ops = table, .passphrase = passphrase };
 	passphrase = (struct secret){ 0 };
 	ret->source = (struct luks_source){ .find = find, .devices = hw->devices, .env = &hw->env };
-	ret->auth = (struct luks_auth){ .source = &ret->source, .ask = ask, .passphrase = key_file ? &ret->passphrase : NULL };
+	ret->auth = (struct luks_auth){ .source = &ret->source, .ask = ask };
+	if (key_file)
+		ret->auth.passphrase = &ret->passphrase;
 	return 0;
 }
 
@@ -143,15 +145,16 @@ static int recovery_write(const char *output, const struct secret *key, struct e
 int recovery_add_and_write(struct volume *v, const char *output, int *ret_slot, struct err *e)
 {
 	AUTO_SECRET struct secret key = { 0 };
+	struct luks_remove undo = { .recovery_keep = -1 };
 	struct err quiet = { 0 };
-	int slot, r = v->ops->recovery(v->luks, &v->auth, &key, &slot, e);
+	int r = v->ops->recovery(v->luks, &v->auth, &key, &undo.slot, e);
 
 	if (r < 0)
 		return r;
 	r = recovery_write(output, &key, e);
 	if (r == 0)
-		*ret_slot = slot;
+		*ret_slot = undo.slot;
 	else	/* nobody will ever know this key */
-		(void)v->ops->unenroll(v->luks, &v->source, &(struct luks_remove){ .slot = slot, .recovery_keep = -1 }, &quiet);
+		(void)v->ops->unenroll(v->luks, &v->source, &undo, &quiet);
 	return r;
 }

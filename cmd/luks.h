@@ -39,7 +39,9 @@ void volume_key_done(struct volume_key *);
 
 /* Before anything is changed: that OUTPUT can be written. */
 int recovery_check_output(const char *output, struct err *e);
-/* To OUTPUT, or to standard output, terminals included: being read by a person is what it is for. On error no slot stays. */
+/*
+ * To OUTPUT, or to standard output, terminals included: being read by a person is what it is for. On error no slot stays.
+ */
 int recovery_add_and_write(struct volume *, const char *output, int *ret_slot, struct err *e);
 
 #define HEADER_OPT(s) \

@@ -75,7 +75,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (!o->add_slot && (o->passphrase_file || o->replace))
 		return err_set(e, EINVAL, "--passphrase-file and --replace go with --add-slot");
 	if ((o->add_slot || o->remove_slot) && shows_asked(&hw->out))
-		return err_set(e, EINVAL, "--add-slot and --remove-slot show nothing: without them --json, --output and the like");
+		return err_set(e, EINVAL,
+			       "--add-slot and --remove-slot show nothing: leave out --json, --output and the like");
 	r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r < 0)
 		return r;

@@ -78,11 +78,11 @@ static int label_parse(const char *label, const struct pks_options *from, struct
 	return 0;
 }
 
-int pks_open_object(struct hwkey *hw, const struct pks_options *from, const char *label, struct pks_object *o, struct err *e)
+int pks_open_object(struct hwkey *hw, const struct pks_options *o, const char *label, struct pks_object *ret, struct err *e)
 {
-	int r = label_parse(label, from, o, e);
+	int r = label_parse(label, o, ret, e);
 
-	return r < 0 ? r : pks_open(hw, from->store, &o->dev, &o->ops, e);
+	return r < 0 ? r : pks_open(hw, o->store, &ret->dev, &ret->ops, e);
 }
 
 int pks_failed(const struct pks_object *o, struct err *e)
