@@ -51,7 +51,9 @@ passphrase_only() {
 	hwkey pks-read blob --output "$BATS_TEST_TMPDIR/out"
 	cmp "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/data"
 	[ "$(stat -c %a "$BATS_TEST_TMPDIR/out")" = 600 ]
-	fails 7 exists hwkey pks-read blob --output "$BATS_TEST_TMPDIR/out"
+	fails 7 "out' exists already" hwkey pks-read blob --output "$BATS_TEST_TMPDIR/out"
+	run hwkey pks-read blob --output "$BATS_TEST_TMPDIR/out"
+	[[ $output != *--force* ]]
 }
 
 @test "pks: each write says how well it is protected, once, and --quiet keeps quiet" {
