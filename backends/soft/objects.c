@@ -123,6 +123,23 @@ size_t objects_charged(const struct objects *o)
 	return o->used - OBJECTS_HEADER + (size_t)o->count * (OBJECT_OVERHEAD - RECORD_HEADER);
 }
 
+/* Old wrapping keys are what grows without anybody writing an object. */
+static int full(const struct objects *o, size_t need, size_t have, struct err *e)
+{
+	struct record r;
+	size_t bytes = 0;
+	unsigned n = 0;
+
+	for (size_t at = 0; objects_next(o, &at, &r);) {
+		if (r.policy & POLICY_WRAPPINGKEY) {
+			bytes += charge(&r.name, r.len);
+			n++;
+		}
+	}
+	return err_set(e, ENOSPC, "keystore is full: %zu bytes needed, %zu of %zu free, %zu taken by wrapping keys (%u old)",
+		       need, have, o->size, bytes, n ? n - 1 : 0);
+}
+
 /* An object is charged more than its record takes, so what passes the accounting also fits. */
 int objects_add(struct objects *o, const struct record *new, struct err *e)
 {
@@ -134,7 +151,7 @@ int objects_add(struct objects *o, const struct record *new, struct err *e)
 		return err_set(e, EFBIG, "%zu bytes are too many: the keystore holds %zu, an object takes %d and its label",
 			       new->len, o->size, OBJECT_OVERHEAD);
 	if (need > have)
-		return err_set(e, ENOSPC, "keystore is full: %zu bytes needed, %zu of %zu free", need, have, o->size);
+		return full(o, need, have, e);
 	while (objects_next(o, &at, &r) && name_compare(&r.name, &new->name) < 0)
 		place = at;
 	secret_bytes_copy(o->data + place + whole, o->data + place, o->used - place);
