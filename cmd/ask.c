@@ -17,6 +17,13 @@
 
 enum { SECRET_MAX = 4096, LINE_SECRET_MAX = 512 };	/* bytes: credential file, typed line */
 
+__attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list ap)
+{
+	(void)fputs("hwkey: ", stderr);
+	(void)vfprintf(stderr, fmt, ap);
+	(void)fputc('\n', stderr);
+}
+
 void note(const struct env *env, const char *fmt, ...)
 {
 	const struct hwkey *hw = env->ctx;
@@ -24,11 +31,19 @@ void note(const struct env *env, const char *fmt, ...)
 
 	if (hw->quiet)
 		return;
-	(void)fputs("hwkey: ", stderr);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	say(fmt, ap);
 	va_end(ap);
-	(void)fputc('\n', stderr);
+}
+
+void warn(const struct env *env, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)env;
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
 }
 
 /* Without a newline at its end. -ENOENT without a message: no such credential. */

@@ -74,5 +74,7 @@ int ask_secret(const struct env *, const char *name, const char *prompt, struct 
 int ask_new_secret(const struct env *, const char *name, const char *prompt, struct secret *ret, struct err *e);
 /* One line on standard error, "hwkey: ..."; not with --quiet. env.note is the same. */
 void note(const struct env *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void warn(const struct env *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));	/* also with --quiet */
+int keystore_may_create(const struct env *, struct err *e);	/* ENOENT: keys of the repository need the one that was */
 
 #endif

@@ -14,6 +14,8 @@ struct secret;
 struct env {
 	const char *pks_dir;	/* the local keystore: default /var/lib/hwkey/pks */
 	bool keystore_create;	/* first use may create the local keystore (false at boot, in the plug-in) */
+	/* Asked before that: an error where there was one, which is missing. NULL: 0. */
+	int (*keystore_may_create)(const struct env *, struct err *e);
 
 	/*
 	 * Asks for the secret called NAME (a credential's name, such as "hwkey.pks-passphrase"); PROMPT is for a person.
@@ -24,7 +26,10 @@ struct env {
 	/* One line for the user that is no error: a grade of protection, a skipped step. NULL: dropped. */
 	void (*note)(const struct env *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-	void *ctx;		/* of the two callbacks */
+	/* The same for what must not be missed, however quiet the user wants it. */
+	void (*warn)(const struct env *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+	void *ctx;		/* of the callbacks */
 };
 
 #endif

@@ -136,8 +136,8 @@ static int full(const struct objects *o, size_t need, size_t have, struct err *e
 			n++;
 		}
 	}
-	return err_set(e, ENOSPC, "keystore is full: %zu bytes needed, %zu of %zu free, %zu taken by wrapping keys (%u old)",
-		       need, have, o->size, bytes, n ? n - 1 : 0);
+	return err_set(e, ENOSPC, "keystore is full: %zu bytes needed, %zu of %zu free; wrapping keys, old ones too: %u, "
+		       "%zu bytes", need, have, o->size, n, bytes);
 }
 
 /* An object is charged more than its record takes, so what passes the accounting also fits. */

@@ -32,14 +32,21 @@ static int check_directory(int fd, const char *path, struct err *e)
 	return 0;
 }
 
+static int check_create(const struct env *env, struct err *e)
+{
+	return env->keystore_may_create ? env->keystore_may_create(env, e) : 0;
+}
+
 static int open_top(struct store *s, unsigned flags, struct err *e)
 {
 	const char *path = s->dev->env->pks_dir;
 
 	s->top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->top < 0 && errno == ENOENT && flags & STORE_CREATE && s->dev->env->keystore_create) {
-		int r = dir_create(path, e);
+		int r = check_create(s->dev->env, e);
 
+		if (r == 0)
+			r = dir_create(path, e);
 		if (r < 0)
 			return r;
 		s->top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -79,8 +86,14 @@ static int open_or_create(struct store *s, unsigned flags, struct err *e)
 	r = open_system(s, e);
 	if (r != -ENOENT)
 		return r;
-	r = store_create(s->top, e);
-	return r < 0 ? r : open_system(s, e);
+	r = check_create(s->dev->env, e);
+	if (r == 0)
+		r = store_create(s->top, e);
+	if (r < 0)
+		return r;
+	if (s->dev->env->warn)
+		s->dev->env->warn(s->dev->env, "a new keystore was made in '%s'", s->dev->env->pks_dir);
+	return open_system(s, e);
 }
 
 /* --- reading --------------------------------------------------------------------------------------------------- */

@@ -60,7 +60,7 @@ teardown() { [ "$state" = "$(state_of)" ]; }
 @test "6: corrupt, tampered, another machine's" {
 	head -c 60 sealed >cut
 	fails 6 "'cut'" hwkey unseal cut -o new
-	HWKEY_PKS_DIR=$PWD/other hwkey pks-write -q x sealed
+	HWKEY_REPOSITORY=$PWD/others HWKEY_PKS_DIR=$PWD/other hwkey pks-write -q x sealed
 	HWKEY_PKS_DIR=$PWD/other fails 6 "'sealed'" hwkey unseal sealed -o new
 	[ ! -e new ]
 	head -c 100 repository/k.skey >token

@@ -87,6 +87,7 @@ token() { sha256sum "$HWKEY_REPOSITORY/$1.skey"; }
 @test "validate: another machine's key" {
 	hwkey generate -q a
 	rm -r "$HWKEY_PKS_DIR"
+	HWKEY_REPOSITORY=$BATS_TEST_TMPDIR/others hwkey generate -q mine	# this repository needs the keystore that was
 	hwkey generate -q b
 	run hwkey validate a
 	[ "$status" -eq 6 ]

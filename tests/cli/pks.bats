@@ -57,6 +57,8 @@ passphrase_only() {
 }
 
 @test "pks: each write says how well it is protected, once, and --quiet keeps quiet" {
+	run bash -c 'printf x | hwkey pks-write --quiet first 2>&1'
+	[ "$output" = "hwkey: a new keystore was made in '$HWKEY_PKS_DIR'" ]
 	run bash -c 'printf x | hwkey pks-write a 2>&1'
 	[ "$output" = 'hwkey: protection: plain file, no protection against a disk thief' ]
 	run bash -c 'hwkey pks-remove a 2>&1'
@@ -85,6 +87,8 @@ passphrase_only() {
 	fails 2 'at least 1 byte' hwkey pks-write a "$f"
 	[ ! -e "$HWKEY_PKS_DIR" ]
 	truncate -s $((max + 1)) "$f"
+	put x x	# makes the keystore, and says so
+	hwkey pks-remove -q x
 	fails 8 'too many' hwkey pks-write -q a "$f"
 	truncate -s 200000 "$f"
 	fails 8 longer hwkey pks-write -q a "$f"
@@ -92,11 +96,16 @@ passphrase_only() {
 	hwkey pks-write -q a "$f"
 	hwkey pks-read a | cmp - "$f"
 	printf x >"$f"
-	fails 8 '0 of 65536 free' hwkey pks-write b "$f"
+	fails 8 '0 of 65536 free; wrapping keys, old ones too: 0,' hwkey pks-write b "$f"
 	hwkey pks-write -q --replace a "$f"
 	hwkey pks-write -q b "$f"
 	[ "$(hwkey pks-read b)" = x ]
 	[ "$(hwkey pks-list --info --json | tr -d ' ,' | grep used)" = '"used":132' ]
+	hwkey generate -q k
+	hwkey rewrap -q --to-new k
+	truncate -s $((65536 - 132 - 116 - 117 - 65)) "$f"
+	hwkey pks-write -q c "$f"
+	fails 8 'wrapping keys, old ones too: 1, 117 bytes' hwkey rewrap -q --to-new k
 }
 
 @test "pks: labels: 239 bytes, 240, any bytes" {
@@ -138,6 +147,24 @@ passphrase_only() {
 	fails 3 'not initialised' hwkey pks-remove a
 	[ ! -e "$HWKEY_PKS_DIR" ]
 	hwkey list-devices | grep 'local.*not initialised yet'
+}
+
+@test "pks: a keystore that went missing is not made anew while keys need it" {
+	hwkey generate -q k
+	mv "$HWKEY_PKS_DIR" "$BATS_TEST_TMPDIR/away"
+	secret data
+	fails 3 "is missing and key 'k' needs it" hwkey seal -q -o "$BATS_TEST_TMPDIR/sealed" "$f"
+	fails 3 "is missing and key 'k' needs it" hwkey generate -q k2
+	fails 3 "is missing and key 'k' needs it" hwkey pks-write -q a "$f"
+	[ ! -e "$HWKEY_PKS_DIR" ]
+	mkdir -m 700 "$HWKEY_PKS_DIR"
+	fails 3 "is missing and key 'k' needs it" hwkey pks-write -q a "$f"
+	rm -r "$HWKEY_PKS_DIR"
+	mv "$BATS_TEST_TMPDIR/away" "$HWKEY_PKS_DIR"
+	hwkey generate -q k2
+	hwkey remove -q --force k k2
+	rm -r "$HWKEY_PKS_DIR"
+	put a data
 }
 
 @test "pks: nothing can be read by others, whatever the umask" {
