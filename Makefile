@@ -190,7 +190,8 @@ $(B)/fuzz/%: tests/fuzz/%.c $(unit_objs)
 		$< -Wl,--allow-multiple-definition $(filter %.o %.a,$^) $(unit_libs)
 
 # cmd -> lib <- backends: the layers may not include each other the other way round.
-lint: all ## layers, style, shell, man pages, symbols of the product
+lint: all ## layers, style, shell, man pages, symbols of the product; and that clang has nothing to say
+	+$(MAKE) B=build-clang CC=clang WERROR=1 all
 	.ci/lint
 
 deps: $(B)/deps.stamp ## install what is missing to build and test (needs root, else prints the command)
