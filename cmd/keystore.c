@@ -25,8 +25,8 @@ static int check_keys(const struct hwkey *hw, const struct repo *repo, struct er
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (needs_keystore(repo, names[i]))
-			r = err_set(e, ENOENT, "keystore '%s' is missing and key '%s' needs it: restore it, or remove the keys "
-				    "of type %s", hw->env.pks_dir, names[i], key_type_name(KEY_LOCAL));
+			r = err_set(e, ENOENT, "keystore '%s' is missing and key '%s' needs it: restore it, "
+				    "or remove the keys of type %s", hw->env.pks_dir, names[i], key_type_name(KEY_LOCAL));
 	return r;
 }
 

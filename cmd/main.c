@@ -179,7 +179,8 @@ int main(int argc, const char **argv)
 {
 	struct hwkey hw = {
 		.env = { .pks_dir = from_env("HWKEY_PKS_DIR", "/var/lib/hwkey/pks"), .keystore_create = true,
-			 .ask = ask_secret, .note = note, .warn = warn, .keystore_may_create = keystore_may_create, .ctx = &hw },
+			 .keystore_may_create = keystore_may_create,
+			 .ask = ask_secret, .note = note, .warn = warn, .ctx = &hw },
 		.repo_path = from_env("HWKEY_REPOSITORY", "/etc/hwkey/repository"), .repo = { .dirfd = -1, .lockfd = -1 },
 	};
 	static char buffer[BUFSIZ];	/* of standard output until exit: no secret goes through stdio */

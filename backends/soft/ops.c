@@ -160,7 +160,8 @@ static void format_damaged(const struct store *s, char *ret, size_t size)
 		(void)snprintf(ret, size, "%s", container_files[!s->newest]);
 	for (size_t i = 0; i < ARRAY_SIZE(container_kept); i++)
 		if (faccessat(s->dir, container_kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", ret[0] ? "\n" : "", container_kept[i]);
+			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", ret[0] ? "\n" : "",
+				       container_kept[i]);
 }
 
 static int store_describe(const struct device *dev, struct store_info *ret, struct err *e)

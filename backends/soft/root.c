@@ -181,7 +181,8 @@ static int write_clear(int dir, const struct soft_slot *row, const struct secret
 	return err_sys(e, "cannot write '%s'", row->file);
 }
 
-static bool slot_is_good(int dir, const struct soft_slot *row, const struct session *session, const struct secret *passphrase)
+static bool slot_is_good(int dir, const struct soft_slot *row, const struct session *session,
+			 const struct secret *passphrase)
 {
 	AUTO_SECRET struct secret file = { 0 }, root = { 0 };
 	struct err dropped;

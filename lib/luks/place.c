@@ -85,7 +85,7 @@ static int is_blank(int fd, off_t at, off_t end, unsigned char *buf, size_t size
 
 int luks_place_blank(int fd, const char *path, struct err *e)
 {
-	enum { HEAD = 16 << 20, TAIL = 1 << 20, PIECE = 1 << 20 };	/* bytes: what a header takes, a backup at the end */
+	enum { HEAD = 16 << 20, TAIL = 1 << 20, PIECE = 1 << 20 };	/* bytes: of a header, of a backup at the end */
 	AUTO_FREE unsigned char *buf = malloc(PIECE);
 	off_t size = blkid_get_dev_size(fd);
 	int r;
