@@ -7,7 +7,7 @@ struct values { char *description, *volumes; };
 CMD_OPTS(struct values);
 
 static const struct opt opts[] = {
-	OPT_STR(struct values, description, "description", 'd', "TEXT",
+	OPT_STR(struct values, description, "description", 'D', "TEXT",
 		"What the copy is for (default: as the original's)"),
 	OPT_STR(struct values, volumes, "volumes", 'l', "VOL:DM,...", "The volumes the copy unlocks (default: none)",
 		.complete = COMPLETE_VOLUME),

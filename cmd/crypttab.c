@@ -62,20 +62,17 @@ static void print_line(struct hwkey *hw, const char *path, const char *dm)
 	(void)puts("\tnone\tluks");
 }
 
-/* VOLUMES is "VOL:DM,..."; it is cut up. */
-static void print_volumes(struct hwkey *hw, const char *name, char *volumes)
+static void print_volumes(struct hwkey *hw, const char *name, const char *volumes)
 {
-	char *rest = volumes, *path, *dm;
+	char path[INFO_LINE_MAX + 1], dm[INFO_LINE_MAX + 1];
+	struct volume_item v;
 
-	while ((path = strsep(&rest, ",")) != NULL) {
-		dm = strrchr(path, ':');
-		if (dm)
-			*dm++ = '\0';
-		if (!*path)
-			continue;
-		if (dm && *dm)
+	while (volumes_next(&volumes, &v)) {
+		(void)snprintf(path, sizeof(path), "%.*s", (int)v.len, v.vol);
+		(void)snprintf(dm, sizeof(dm), "%.*s", (int)v.dm_len, v.dm);
+		if (*path && *dm)
 			print_line(hw, path, dm);
-		else
+		else if (*path)
 			note(&hw->env, "key '%s': volume '%s' has no device-mapper name: skipped", name, path);
 	}
 }
@@ -83,7 +80,6 @@ static void print_volumes(struct hwkey *hw, const char *name, char *volumes)
 static int print_key(struct hwkey *hw, const char *name, struct err *e)
 {
 	AUTO_ENTRY struct entry entry = { 0 };
-	AUTO_FREE char *copy = NULL;
 	const char *volumes, *type;
 	int r = repo_read_info(&hw->repo, name, &entry, e);
 
@@ -97,10 +93,7 @@ static int print_key(struct hwkey *hw, const char *name, struct err *e)
 		note(&hw->env, "key '%s' is for volumes of type '%s': skipped", name, type);
 		return 0;
 	}
-	copy = strdup(volumes);
-	if (!copy)
-		return err_nomem(e);
-	print_volumes(hw, name, copy);
+	print_volumes(hw, name, volumes);
 	return 0;
 }
 

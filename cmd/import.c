@@ -8,17 +8,14 @@
 struct values { char *description, *volumes, *apqns, *sector_size, *volume_type; };
 CMD_OPTS(struct values);
 
-static const char *const sector_sizes[] = { "0", "512", "1024", "2048", "4096", NULL };
-static const char *const volume_types[] = { "luks2", "plain", "LUKS2", "PLAIN", NULL };
-
 static const struct opt opts[] = {
-	OPT_STR(struct values, description, "description", 'd', "TEXT", "What the key is for"),
+	OPT_STR(struct values, description, "description", 'D', "TEXT", "What the key is for"),
 	OPT_STR(struct values, volumes, "volumes", 'l', "VOL:DM,...", "The volumes it unlocks",
 		.complete = COMPLETE_VOLUME),
 	OPT_STR(struct values, apqns, "apqns", 'a', "CARD.DOMAIN,...", "The crypto domains of a CCA or EP11 key"),
 	OPT_STR(struct values, sector_size, "sector-size", 'S', "BYTES",
 		"Sector size of its volumes (default: the system's)", .choices = sector_sizes),
-	OPT_STR(struct values, volume_type, "volume-type", 't', "TYPE", "luks2 (default) or plain",
+	OPT_STR(struct values, volume_type, "volume-type", 0, "TYPE", "luks2 (default) or plain",
 		.choices = volume_types),
 	{ 0 }
 };

@@ -2,7 +2,6 @@
 #include "key-volumes.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,37 +11,6 @@ struct seen {			/* of one volume */
 	const char *name;	/* of the key */
 	bool has_slot;		/* a token of that key and its slot */
 };
-
-/* "UUID=..." and its like are names below /dev/disk. */
-static void device_path(const char *volume, size_t len, char ret[PATH_MAX])
-{
-	static const struct { const char *tag, *dir; } tags[] = {
-		{ "UUID=", "by-uuid" }, { "LABEL=", "by-label" }, { "PARTUUID=", "by-partuuid" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
-		size_t n = strlen(tags[i].tag);
-
-		if (len > n && !strncmp(volume, tags[i].tag, n)) {
-			(void)snprintf(ret, PATH_MAX, "/dev/disk/%s/%.*s", tags[i].dir, (int)(len - n), volume + n);
-			return;
-		}
-	}
-	(void)snprintf(ret, PATH_MAX, "%.*s", (int)len, volume);
-}
-
-/* The next volume of "VOL:DM,VOL:DM"; false at the end. */
-static bool next_volume(const char **at, char ret[PATH_MAX])
-{
-	size_t len;
-
-	if (!*at || !**at)
-		return false;
-	device_path(*at, strcspn(*at, ":,"), ret);
-	len = strcspn(*at, ",");
-	*at += len + ((*at)[len] == ',');
-	return true;
-}
 
 static int see(void *ctx, const struct luks_row *row, struct err *e)
 {
@@ -78,11 +46,13 @@ static int renew(struct hwkey *hw, const char *name, const char *path, struct er
 	return r < 0 ? r : v.ops->enroll(v.luks, &v.auth, &key.luks, NULL, e);
 }
 
-/* Is the element AT of a list also in LIST? The user may have taken a volume away from the key since. */
-static bool is_listed(const char *at, size_t len, const char *list)
+/* Is the volume V in LIST? The user may have taken it away from the key since. */
+static bool is_listed(const struct volume_item *v, const char *list)
 {
-	for (; list && *list; list += strcspn(list, ","), list += *list == ',')
-		if (strcspn(list, ",") == len && !strncmp(list, at, len))
+	struct volume_item other;
+
+	while (volumes_next(&list, &other))
+		if (other.size == v->size && !memcmp(other.vol, v->vol, v->size))
 			return true;
 	return false;
 }
@@ -91,18 +61,20 @@ static bool is_listed(const char *at, size_t len, const char *list)
 static void renew_all(struct hwkey *hw, const struct entry *entry, const char *todo, char *rest, size_t size,
 		      size_t *failed)
 {
-	const char *at = todo, *volumes = props_get(&entry->props, "volumes");
+	const char *volumes = props_get(&entry->props, "volumes");
+	struct volume_item item;
 	char path[PATH_MAX];
 
-	for (const char *element = at; next_volume(&at, path); element = at) {
-		size_t len = strcspn(element, ","), used = strlen(rest);
+	while (volumes_next(&todo, &item)) {
+		size_t used = strlen(rest);
 		struct err why = { 0 };
 
-		if (!is_listed(element, len, volumes) || renew(hw, entry->name, path, &why) == 0)
+		volume_device(&item, path);
+		if (!is_listed(&item, volumes) || renew(hw, entry->name, path, &why) == 0)
 			continue;
 		note(&hw->env, "volume '%s' of key '%s' keeps its old keyslot: %s", path, entry->name, why.msg);
 		++*failed;
-		(void)snprintf(rest + used, size - used, "%s%.*s", used ? "," : "", (int)len, element);
+		(void)snprintf(rest + used, size - used, "%s%.*s", used ? "," : "", (int)item.size, item.vol);
 	}
 }
 
@@ -126,14 +98,16 @@ int key_volumes_renew(struct hwkey *hw, struct entry *entry, size_t *failed, str
 int key_volumes_check(struct hwkey *hw, const struct entry *entry, struct err *e)
 {
 	const char *at = props_get(&entry->props, "volumes"), *pattern = props_get(&entry->props, "verification-pattern");
+	struct volume_item item;
 	char path[PATH_MAX];
 
-	while (pattern && next_volume(&at, path)) {
+	while (pattern && volumes_next(&at, &item)) {
 		AUTO_VOLUME struct volume v = { 0 };
 		struct seen s = { .name = entry->name };
 		struct luks_info info;
 		struct err absent;
 
+		volume_device(&item, path);
 		if (look(hw, path, &v, &s, &absent) < 0)
 			continue;
 		v.ops->info(v.luks, &info);

@@ -48,9 +48,9 @@ static void replace_controls(struct props *p)
 	}
 }
 
-static void commas_to_lines(char *s)
+void commas_to_lines(char *s)
 {
-	for (; *s; s++)
+	for (; s && *s; s++)
 		if (*s == ',')
 			*s = '\n';
 }
@@ -80,7 +80,6 @@ static void take_props(struct props *p, const char **v)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
 		char *value = (char *)props_get(p, shown[i].key);	/* ours: the entry is not const */
-
 
 		if (value && key_columns[shown[i].column].type == OUT_LIST)
 			commas_to_lines(value);

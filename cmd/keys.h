@@ -12,4 +12,7 @@ int key_row(const struct hwkey *, struct out *, struct entry *, struct err *e);
 /* A row of which only the name is known. */
 int key_row_damaged(struct out *, const char *name, struct err *e);
 
+/* "a,b" as an OUT_LIST column wants it; NULL is fine. */
+void commas_to_lines(char *);
+
 #endif

@@ -10,7 +10,7 @@ struct values { char *type, *volume; };
 CMD_OPTS(struct values);
 
 static const struct opt opts[] = {
-	OPT_STR(struct values, type, "type", 'K', "TYPE", "Only keys of this type, as CCA-AESCIPHER, in any case"),
+	OPT_STR(struct values, type, "type", 't', "TYPE", "Only keys of this type, as CCA-AESCIPHER or local, in any case"),
 	OPT_STR(struct values, volume, "volume", 'l', "PATTERN",
 		"Only keys of a volume that matches VOLUME or VOLUME:DM-NAME", .complete = COMPLETE_VOLUME),
 	{ 0 }
@@ -24,12 +24,20 @@ struct listing {
 	struct err why;			/* of the first damaged one */
 };
 
+/* TYPE is as .info says it, or without the family before its first '-', as new keys are asked for: HWKEY-LOCAL, local. */
+static bool is_type(const char *type, const char *asked)
+{
+	const char *dash = strchr(type, '-');
+
+	return !strcasecmp(type, asked) || (dash && !strcasecmp(dash + 1, asked));
+}
+
 static bool is_asked(const struct values *o, const struct entry *entry)
 {
 	const char *type = props_get(&entry->props, "key-type") ?: "CCA-AESDATA";
 
-	return (!o->type || !strcasecmp(o->type, type)) &&
-	       (!o->volume || volumes_match(props_get(&entry->props, "volumes") ?: "", o->volume));
+	return (!o->type || is_type(type, o->type)) &&
+	       (!o->volume || volumes_match(props_get(&entry->props, "volumes"), o->volume));
 }
 
 /* A damaged key does not hide the others: it is shown as such, and the exit status tells. */

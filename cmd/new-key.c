@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-const char *const volume_types[] = { "luks2", "plain", NULL };
-
 static bool makes_type(const struct backend *b, const char *type)
 {
 	for (size_t i = 0; b->key_types && b->key_types[i]; i++)

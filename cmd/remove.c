@@ -9,7 +9,7 @@ struct values { bool force; };
 CMD_OPTS(struct values);
 
 static const struct opt opts[] = {
-	OPT_FLAG(struct values, force, "force", 'F', "Ask nothing; remove damaged keys and keys of volumes too"),
+	OPT_FLAG(struct values, force, "force", 'f', "Ask nothing; remove damaged keys and keys of volumes too"),
 	{ 0 }
 };
 

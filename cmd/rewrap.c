@@ -5,6 +5,7 @@
  * volumes are renewed. Cut short anywhere, the next rewrap goes on.
  */
 #include "key-volumes.h"
+#include "keys.h"
 
 #include <errno.h>
 #include <string.h>
@@ -66,9 +67,7 @@ static int show_plan(struct hwkey *hw, const struct job *jobs, size_t n, struct 
 		const char *volumes = j->move ? props_get(&j->entry.props, "volumes") : todo;
 		AUTO_FREE char *list = volumes && *volumes ? strdup(volumes) : NULL;
 
-		for (char *p = list; p && *p; p++)
-			if (*p == ',')
-				*p = '\n';
+		commas_to_lines(list);
 		r = out_row(out, (const char *const[]){ j->name, j->type, j->state.under[0] ? j->state.under : NULL,
 							j->move ? "rewrap" : todo ? "renew volumes" : "none", list,
 							j->why.code ? j->why.msg : NULL }, e);

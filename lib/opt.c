@@ -5,6 +5,7 @@
 #include <popt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cleanup.h"
 #include "err.h"
@@ -34,13 +35,17 @@ static void flatten(const struct opt_group *g, size_t n_groups, struct rows *r)
 	}
 }
 
-static bool is_choice(const struct opt *o, const char *v)
+/* V, in any case, becomes the choice as it is spelled in the list. */
+static bool is_choice(const struct opt *o, char *v)
 {
 	if (!o->choices)
 		return true;
-	for (size_t i = 0; o->choices[i]; i++)
-		if (!strcmp(o->choices[i], v))
+	for (size_t i = 0; o->choices[i]; i++) {
+		if (!strcasecmp(o->choices[i], v)) {
+			memcpy(v, o->choices[i], strlen(v));
 			return true;
+		}
+	}
 	return false;
 }
 

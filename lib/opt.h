@@ -23,7 +23,7 @@ struct opt {
 	size_t offset;			/* of the value in the values struct */
 	const char *arg;
 	const char *help;
-	const char *const *choices;	/* NULL-terminated, for closed sets */
+	const char *const *choices;	/* NULL-terminated, for closed sets; taken in any case */
 	enum complete complete;
 };
 

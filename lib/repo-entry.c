@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* What an entry says of its key: the properties zkey knows, checked. */
-#include "repo.h"
+#include "repo-internal.h"
 
+#include <ctype.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -11,7 +11,6 @@
 
 #include "cleanup.h"
 #include "err.h"
-#include "token.h"
 
 static bool is_printable(const char *s)
 {
@@ -102,95 +101,6 @@ static int list_change(const char *old, const char *change, const char *what, ch
 	return list_merge("", change, false, ret, e);
 }
 
-/*
- * VOL:DM. VOL is an absolute path or a tag (UUID=..., LABEL=...), without anything that a shell, crypttab or zkey's lists
- * would take for something else; DM holds what libdevmapper puts into a file name as it is.
- */
-static bool is_volume(const char *vol, size_t len)
-{
-	static const char *const starts[] = { "/", "UUID=", "LABEL=", "PARTUUID=", "PARTLABEL=", "ID=" };
-
-	if (strcspn(vol, " \\\"'`*?;&|<>()$!:") != len)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
-		if (!strncmp(vol, starts[i], strlen(starts[i])))
-			return len > strlen(starts[i]);
-	return false;
-}
-
-static bool is_dm_name(const char *dm)
-{
-	size_t len = strspn(dm, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789#+-.=@_");
-
-	return len && len <= 127 && !dm[len] && *dm != '-' && strcmp(dm, ".") != 0 && strcmp(dm, "..") != 0;
-}
-
-static int check_volume(const char *item, struct err *e)
-{
-	const char *colon = strchr(item, ':');
-
-	if (colon && is_volume(item, (size_t)(colon - item)) && is_dm_name(colon + 1) && is_printable(item))
-		return 0;
-	return err_set(e, EINVAL, "'%s' is no volume: VOLUME:DM-NAME, as /dev/sda1:data or UUID=...:data", item);
-}
-
-static int check_volumes(const char *list, struct err *e)
-{
-	return list_check(list, check_volume, e);
-}
-
-bool volumes_match(const char *volumes, const char *pattern)
-{
-	char item[INFO_LINE_MAX + 1];
-	bool whole = strchr(pattern, ':');
-
-	while (*volumes) {
-		size_t n = strcspn(volumes, ","), len = whole ? n : strcspn(volumes, ":,");
-
-		if (len < sizeof(item)) {
-			memcpy(item, volumes, len);
-			item[len] = '\0';
-			if (fnmatch(pattern, item, 0) == 0)
-				return true;
-		}
-		volumes += n + (volumes[n] != '\0');
-	}
-	return false;
-}
-
-static bool shares_volume(const char *theirs, const char *ours)
-{
-	while (*ours) {
-		size_t n = strcspn(ours, ","), len = strcspn(ours, ":,");
-
-		for (const char *at = theirs; *at; at += strcspn(at, ","), at += *at == ',')
-			if (strcspn(at, ":,") == len && !memcmp(at, ours, len))
-				return true;
-		ours += n + (ours[n] != '\0');
-	}
-	return false;
-}
-
-int repo_check_volumes(const struct repo *repo, const char *name, const char *volumes, struct err *e)
-{
-	AUTO_FREE char **names = NULL;
-	size_t n;
-	int r;
-
-	if (*volumes == '-' || !volumes[strspn(volumes, "+")])
-		return 0;
-	r = repo_names(repo, &names, &n, e);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		AUTO_ENTRY struct entry other = { 0 };
-		struct err ignored;			/* a damaged key has no say */
-
-		if (strcmp(names[i], name) != 0 && repo_read_info(repo, names[i], &other, &ignored) == 0 &&
-		    shares_volume(props_get(&other.props, "volumes") ?: "", volumes + (*volumes == '+')))
-			return err_set(e, EBUSY, "key '%s' already has one of these volumes", names[i]);
-	}
-	return r;
-}
-
 /* "CC.DDDD", hexadecimal; each part may be shorter. */
 static int scan_apqn(const char *item, unsigned *card, unsigned *domain)
 {
@@ -235,6 +145,9 @@ static int normalize_apqns(const char *list, char **ret, struct err *e)
 
 /* --- the properties --- */
 
+const char *const sector_sizes[] = { "0", "512", "1024", "2048", "4096", NULL };
+const char *const volume_types[] = { "luks2", "plain", NULL };
+
 static int set_description(struct entry *entry, const char *value, struct err *e)
 {
 	if (!is_printable(value))
@@ -252,7 +165,7 @@ static int set_list(struct entry *entry, const char *key, const char *change, co
 
 static int set_volumes(struct entry *entry, const char *value, struct err *e)
 {
-	int r = check_volumes(value + (*value == '+' || *value == '-'), e);
+	int r = list_check(value + (*value == '+' || *value == '-'), volume_check, e);
 
 	return r < 0 ? r : set_list(entry, "volumes", value, "volume", e);
 }
@@ -279,16 +192,16 @@ static int set_choice(struct entry *entry, const char *key, const char *value, c
 
 static int set_sector_size(struct entry *entry, const char *value, struct err *e)
 {
-	static const char *const sizes[] = { "0", "512", "1024", "2048", "4096", NULL };
-
-	return set_choice(entry, "sector-size", value, sizes, e);
+	return set_choice(entry, "sector-size", value, sector_sizes, e);
 }
 
 static int set_volume_type(struct entry *entry, const char *value, struct err *e)
 {
-	static const char *const types[] = { "LUKS2", "PLAIN", NULL };
+	int r = set_choice(entry, "volume-type", value, volume_types, e);
 
-	return set_choice(entry, "volume-type", value, types, e);
+	for (char *c = r < 0 ? NULL : (char *)props_get(&entry->props, "volume-type"); c && *c; c++)
+		*c = (char)toupper((unsigned char)*c);		/* as zkey writes it */
+	return r;
 }
 
 static int set_pattern(struct entry *entry, const char *value, struct err *e)

@@ -21,6 +21,8 @@ int file_remove(const struct repo *, const char *file, struct err *e);	/* not th
 int repo_write_file(const struct repo *, const char *file, const struct blob *, bool replace, struct err *e);
 int repo_write_info(const struct repo *, const char *file, const struct props *, bool replace, struct err *e);
 
+int volume_check(const char *item, struct err *e);	/* EINVAL: no VOLUME:DM-NAME */
+
 extern const char *const token_suffixes[];	/* what lies beside .info: ".skey", ".renc", ".pass", NULL */
 
 /*

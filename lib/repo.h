@@ -15,6 +15,7 @@
 #ifndef HWKEY_REPO_H
 #define HWKEY_REPO_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -103,8 +104,8 @@ struct entry_about {			/* NULL: zkey's default */
 	const char *description;
 	const char *volumes;		/* "VOL:DM,..." */
 	const char *apqns;		/* "CC.DDDD,..."; cca and ep11 keys only */
-	const char *volume_type;	/* "luks2" or "plain", any case */
-	const char *sector_size;	/* bytes: "0" (system default), "512", "1024", "2048", "4096" */
+	const char *volume_type;	/* of volume_types, any case */
+	const char *sector_size;	/* of sector_sizes, bytes; "0": system default */
 	const char *pattern;		/* verification pattern, 64 hex digits */
 };
 
@@ -113,9 +114,23 @@ int entry_init(struct entry *ret, const char *name, const struct key *, const st
 /* Changes what ABOUT gives and checks it the same way. .volumes and .apqns may start with '+' (add) or '-' (remove). */
 int entry_change(struct entry *, const struct entry_about *, struct err *e);
 int entry_stamp(struct entry *, const char *key, struct err *e);	/* KEY = now: "update-time", "reencipher-time" */
+extern const char *const volume_types[], *const sector_sizes[];	/* NULL-terminated; any case is taken */
+
+/* --- volumes of a key (repo-volumes.c) --- */
+
+struct volume_item {			/* "VOL:DM" in a list; points into it */
+	const char *vol, *dm;
+	size_t len, dm_len;		/* of VOL, of DM; a DM may be missing (0) */
+	size_t size;			/* of both with their colon */
+};
+
+/* The next volume of the list at *AT (NULL: an empty one); false at its end. */
+bool volumes_next(const char **at, struct volume_item *ret);
+/* Its device: the path it is, or what udev links "UUID=..." and its like to below /dev/disk. */
+void volume_device(const struct volume_item *, char ret[PATH_MAX]);
 /* EBUSY if another key than NAME already has one of VOLUMES (the part before ':'). Reads every .info. */
 int repo_check_volumes(const struct repo *, const char *name, const char *volumes, struct err *e);
-/* Does one of VOLUMES match PATTERN: fnmatch on the part before ':', on both parts if PATTERN has ':'. */
+/* Does one of VOLUMES (NULL: none) match PATTERN: fnmatch on the part before ':', on both parts if PATTERN has ':'. */
 bool volumes_match(const char *volumes, const char *pattern);
 
 struct repo_problem {

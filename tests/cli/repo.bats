@@ -49,7 +49,12 @@ assert k["xts_cipher"]["dummy-passphrase"] and not k["xts_data"]["dummy-passphra
 	names() { hwkey list --raw --noheadings --output name "$@" | tr '\n' ' '; }
 	[ "$(names 'xts_*')" = "xts_cipher xts_data xts_ep11 " ]
 	[ "$(names 'cbc*' xts_ep11)" = "cbc_cipher xts_ep11 " ]
-	[ "$(names --type cca-aescipher)" = "cbc_cipher xts_cipher " ]
+	[ "$(names -t cca-aescipher)" = "cbc_cipher xts_cipher " ]
+	hwkey generate new --type local --volume-type Plain
+	[ "$(names --type local)" = "new " ]
+	[ "$(names --type HWKEY-LOCAL)" = "new " ]
+	grep -qx volume-type=PLAIN "$repo/new.info"
+	hwkey remove -f new
 	[ "$(names --volume '/dev/sd*')" = "xts_data " ]
 	[ "$(names --volume '*:enc-*')" = "xts_cipher " ]
 	fails 3 'no key' hwkey list nothing
@@ -140,7 +145,7 @@ assert k["xts_cipher"]["dummy-passphrase"] and not k["xts_data"]["dummy-passphra
 	sed -i '/__hash__/d' "$repo/xts_data.info"
 	printf 'kms=EKMFWeb\nunknown=1=2\n' >> "$repo/xts_data.info"
 	set_hash "$repo/xts_data.info"
-	hwkey change xts_data --description 'a "new" one' --volumes +/dev/sdb:b,UUID=1-2:c --sector-size 4096 -t luks2 -a 0.11
+	hwkey change xts_data -D 'a "new" one' --volumes +/dev/sdb:b,UUID=1-2:c --sector-size 4096 --volume-type LUKS2 -a 0.11
 	hash_is_right "$repo/xts_data.info"
 	for line in kms=EKMFWeb unknown=1=2 'description=a "new" one' volumes=/dev/sda1:plain1,/dev/sdb:b,UUID=1-2:c \
 		sector-size=4096 volume-type=LUKS2 apqns=00.0011; do
@@ -196,7 +201,7 @@ assert k["xts_cipher"]["dummy-passphrase"] and not k["xts_data"]["dummy-passphra
 	[ "$(state)" = "$before" ]
 	answer y
 	[ ! -e "$repo/cbc_cipher.info" ]
-	hwkey remove --force xts_cipher xts_data
+	hwkey remove -f xts_cipher xts_data
 	[ "$(cd "$repo" && echo *)" = "xts_ep11.info xts_ep11.skey" ]
 }
 

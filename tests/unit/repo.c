@@ -467,6 +467,33 @@ static void volumes(void **state)
 	assert_int_equal(entry_change(&entry, &(struct entry_about){ .description = "a\x1b[0m" }, &e), -EINVAL);
 }
 
+static void devices(void **state)
+{
+	static const struct { const char *vol, *dm, *device; } want[] = {
+		{ "/dev/sda1", "a", "/dev/sda1" }, { "UUID=1-2", "b", "/dev/disk/by-uuid/1-2" },
+		{ "LABEL=l", "c", "/dev/disk/by-label/l" }, { "PARTUUID=3", "d", "/dev/disk/by-partuuid/3" },
+		{ "PARTLABEL=p", "e", "/dev/disk/by-partlabel/p" }, { "ID=scsi-4", "f", "/dev/disk/by-id/scsi-4" },
+		{ "/dev/x", "", "/dev/x" },
+	};
+	const char *at = "/dev/sda1:a,UUID=1-2:b,,LABEL=l:c,PARTUUID=3:d,PARTLABEL=p:e,ID=scsi-4:f,/dev/x,", *none = NULL;
+	char device[PATH_MAX];
+	struct volume_item v;
+	size_t n = 0;
+
+	(void)state;
+	for (; volumes_next(&at, &v); n++) {
+		assert_true(n < ARRAY_SIZE(want));
+		assert_int_equal(v.len, strlen(want[n].vol));
+		assert_memory_equal(v.vol, want[n].vol, v.len);
+		assert_int_equal(v.dm_len, strlen(want[n].dm));
+		assert_memory_equal(v.dm, want[n].dm, v.dm_len);
+		volume_device(&v, device);
+		assert_string_equal(device, want[n].device);
+	}
+	assert_int_equal(n, ARRAY_SIZE(want));
+	assert_false(volumes_next(&none, &v));
+}
+
 static void property_order(void **state)
 {
 	static const char *const order[] = { "cipher", "iv-mode", "creation-time", "description", "key-type", "volumes", "apqns",
@@ -490,7 +517,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names), IN_DIR(life), IN_DIR(update_with_token), IN_DIR(unfinished_add),
 		IN_DIR(unfinished_rename), IN_DIR(unfinished_update), IN_DIR(foreign_intent), IN_DIR(orphan_is_kept),
-		IN_DIR(checks), cmocka_unit_test(says_what_is_done), cmocka_unit_test(volumes), cmocka_unit_test(property_order),
+		IN_DIR(checks), cmocka_unit_test(says_what_is_done), cmocka_unit_test(volumes), cmocka_unit_test(devices),
+		cmocka_unit_test(property_order),
 	};
 
 	return cmocka_run_group_tests_name("repo", tests, NULL, NULL);
