@@ -45,15 +45,19 @@ static int find_tag(const char *vol, size_t len)
 void volume_device(const struct volume_item *v, char ret[PATH_MAX])
 {
 	int tag = find_tag(v->vol, v->len);
-	size_t skip = tag < 0 ? 0 : strlen(tags[tag].tag);
+	size_t skip;
 
-	(void)snprintf(ret, PATH_MAX, "%s%s%s%.*s", tag < 0 ? "" : "/dev/disk/", tag < 0 ? "" : tags[tag].dir, tag < 0 ? "" : "/",
-		       (int)(v->len - skip), v->vol + skip);
+	if (tag < 0) {
+		(void)snprintf(ret, PATH_MAX, "%.*s", (int)v->len, v->vol);
+		return;
+	}
+	skip = strlen(tags[tag].tag);
+	(void)snprintf(ret, PATH_MAX, "/dev/disk/%s/%.*s", tags[tag].dir, (int)(v->len - skip), v->vol + skip);
 }
 
 /*
- * VOL is an absolute path or a tag (UUID=..., LABEL=...), without anything that a shell, crypttab or zkey's lists would take
- * for something else; DM holds what libdevmapper puts into a file name as it is.
+ * VOL is an absolute path or a tag (UUID=..., LABEL=...), without anything that a shell, crypttab or zkey's lists would
+ * take for something else; DM holds what libdevmapper puts into a file name as it is.
  */
 static bool is_volume(const char *vol, size_t len)
 {
