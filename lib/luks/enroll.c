@@ -156,6 +156,25 @@ static int pair_add(struct luks *l, const struct luks_opener *o, const struct pa
 	return r;
 }
 
+/* Of a UUID that this volume had: the token is of no use to anybody, but its slot is K's if K opens it. */
+static bool is_dead_of_key(struct luks *l, const struct luks_token *t, const struct luks_key *k)
+{
+	AUTO_SECRET struct secret passphrase = { 0 };
+	struct err quiet = { 0 };
+
+	return strcmp(t->vol, crypt_get_uuid(l->cd)) != 0 && t->slots &&
+	       base64_encode_secret(k->clear, &passphrase, &quiet) == 0 &&
+	       luks_try(l, __builtin_ctz(t->slots), &passphrase, &quiet) == 1;
+}
+
+/* Under the name that the key has, or had: then only the pattern says that it is no other key of that name. */
+static bool is_named(const struct luks_token *t, const struct luks_key *k)
+{
+	bool known = k->pattern && t->pattern[0], same = known && !strcmp(t->pattern, k->pattern);
+
+	return (!strcmp(t->name, k->name) && (same || !known)) || (k->former && !strcmp(t->name, k->former) && same);
+}
+
 /* Another machine's key may have the same name: that slot is its way in, and goes only when named. */
 static bool is_replaced(struct luks *l, const struct luks_token *t, const struct luks_key *k, const char *replace)
 {
@@ -164,7 +183,8 @@ static bool is_replaced(struct luks *l, const struct luks_token *t, const struct
 
 	if (replace && !strcmp(t->name, replace))
 		return true;
-	return !strcmp(t->name, k->name) && luks_unseal_by(l, k->device, k->seal, t, &passphrase, &quiet) == 0;
+	return is_named(t, k) && (is_dead_of_key(l, t, k) ||
+				  luks_unseal_by(l, k->device, k->seal, t, &passphrase, &quiet) == 0);
 }
 
 /* Tokens that the new one replaces, but token NEW. -ENOENT: REPLACE is given and has none. */
@@ -229,6 +249,7 @@ int luks_enroll_with(struct luks *l, const struct luks_opener *o, const struct l
 int luks_enroll(struct luks *l, const struct luks_auth *a, const struct luks_key *k, const char *replace, struct err *e)
 {
 	AUTO_OPENER struct luks_opener o = { 0 };
+	struct luks_auth auth = *a;
 	struct err quiet = { 0 };
 	uint32_t old;
 	int r = luks_check_writable(l, e);
@@ -239,7 +260,8 @@ int luks_enroll(struct luks *l, const struct luks_auth *a, const struct luks_key
 		r = find_free_slot(l, e);
 	if (r < 0)
 		return r;
-	r = luks_authorize(l, a, &o, e);
+	auth.key = k;
+	r = luks_authorize(l, &auth, &o, e);
 	if (r < 0)
 		return r;
 	(void)luks_settle(l, a->source, NULL, &quiet);

@@ -41,6 +41,7 @@ struct luks_key {			/* of the repository, unwrapped */
 	const struct seal_ops *seal;
 	const struct secret *clear;
 	const char *pattern;		/* 64 hex digits; NULL: none */
+	const char *former;		/* slots under this name with PATTERN are this key's, too; NULL: none */
 };
 
 /* What opens the volume to change it: PASSPHRASE, else a token, else what env->ask("hwkey.luks-passphrase") gives. */
@@ -48,6 +49,8 @@ struct luks_auth {
 	const struct luks_source *source;
 	const struct secret *passphrase;	/* NULL: not given */
 	bool ask;				/* without trying tokens */
+	const struct luks_key *key;		/* when tokens are dead: opens by itself; NULL: none */
+	const char *only;			/* test: only the slots of that key; NULL: all */
 };
 
 struct luks_format {

@@ -121,13 +121,15 @@ int luks_authorize(struct luks *l, const struct luks_auth *a, struct luks_opener
 {
 	const struct env *env = a->source->env;
 	AUTO_SECRET struct secret passphrase = { 0 };
-	struct err no_token = { 0 };
+	struct err no_token = { 0 }, quiet = { 0 };
 	char prompt[256];
 	int r;
 
 	if (a->passphrase)
 		return open_by_passphrase(l, a->passphrase, ret, e);
 	if (!a->ask && open_by_tokens(l, a->source, ret, &no_token) == 0)
+		return 0;
+	if (!a->ask && a->key && open_by_key(l, a->key, ret, &quiet) == 0)
 		return 0;
 	(void)snprintf(prompt, sizeof(prompt), "Passphrase of volume '%s':", l->volume);
 	r = env->ask ? env->ask(env, ASK_NAME, prompt, &passphrase, e) : err_set(e, ENOKEY, "nobody can be asked");
@@ -174,7 +176,7 @@ static int test_row(void *ctx, const struct luks_row *known, struct err *e)
 	struct test *c = ctx;
 	struct err why = { 0 };
 
-	if (row.slot < 0)
+	if (row.slot < 0 || (c->auth->only && (!row.name || strcmp(row.name, c->auth->only) != 0)))
 		return 0;
 	if (row.token >= 0)
 		(void)luks_token_get(c->l, row.token, &t);

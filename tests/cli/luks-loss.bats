@@ -172,3 +172,55 @@ slots() { meta '.keyslots | keys | join(",")'; }
 	hwkey luks-status --repair "$img" | grep -q completed
 	hwkey luks-open -q --test "$img"
 }
+
+@test "a key enrols itself again where its tokens are dead" {
+	format --recovery --output rec
+	hwkey change -q k1 --volumes "$img:data"
+	hwkey validate -q k1
+	cp --sparse=always "$img" before
+	cryptsetup token remove --token-id 0 "$img"
+	hwkey luks-enroll -q --batch "$img" k1
+	hwkey luks-open -q --test "$img"
+	# another UUID
+	cp --sparse=always before "$img"
+	cryptsetup luksUUID -q --uuid 11111111-2222-3333-4444-555555555555 "$img"
+	state name,state | grep -qx 'k1 dead'
+	fails 6 'not every key' hwkey validate -q k1
+	hwkey validate -q k1 2>&1 | grep -q "the token in the header of '$img' is dead"
+	hwkey luks-open -q "$img" --key k1
+	hwkey luks-enroll -q --batch "$img" k1
+	hwkey validate -q k1
+	[ "$(state name | grep -cx k1)" -eq 1 ]
+	# another volume key
+	printf "$(printf '\\x%02x' {0..31})" >clear; chmod 600 clear
+	hwkey wrap -q k2 clear 2>/dev/null
+	base64 -w0 clear >key
+	hwkey change -q k2 --volumes "$PWD/img2:data2"
+	hwkey luks-format -q img2 k2 --size 40M
+	cryptsetup reencrypt -q --force-offline-reencrypt --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file key --key-slot 0 img2
+	not hwkey luks-open -q --test img2 >/dev/null
+	fails 6 'not every key' hwkey validate -q k2
+	hwkey luks-enroll -q --batch img2 k2
+	hwkey luks-open -q --test img2 >/dev/null
+	hwkey validate -q k2
+}
+
+@test "rewrap renews the slot of a renamed key, and tells of a volume without one" {
+	hwkey change -q k1 --volumes "$img:data"
+	format --recovery --output rec
+	hwkey rename k1 new
+	hwkey rewrap -q --to-new new
+	[ "$(state name | grep -cx new)" -eq 1 ]
+	[ "$(state name | grep -cx k1)" -eq 0 ]
+	hwkey luks-open -q --test "$img" >/dev/null
+	# a later key of the former name does not take its slot
+	hwkey rename new old
+	hwkey generate -q new 2>/dev/null
+	hwkey luks-enroll -q "$img" new
+	hwkey luks-open -q "$img" --key old
+	hwkey luks-open -q "$img" --key new
+	cp --sparse=always "$img" img3
+	hwkey generate -q none --volumes "$PWD/img3:data2" 2>/dev/null
+	hwkey rewrap --to-new none 2>err && exit 1
+	grep -q "volume '$PWD/img3' of key 'none' is not renewed: it has no keyslot of this key" err
+}
