@@ -2,6 +2,7 @@
 #include "luks.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "lib/module.h"
@@ -142,10 +143,10 @@ static int recovery_write(const char *output, const struct secret *key, struct e
 	return r;
 }
 
-int recovery_add_and_write(struct volume *v, const char *output, int *ret_slot, struct err *e)
+static int add_and_write(struct volume *v, const char *output, int *ret_slot, struct err *e)
 {
 	AUTO_SECRET struct secret key = { 0 };
-	struct luks_remove undo = { .recovery_keep = -1 };
+	struct luks_remove undo = { .recovery_keep = -1, .force_last = true };
 	struct err quiet = { 0 };
 	int r = v->ops->recovery(v->luks, &v->auth, &key, &undo.slot, e);
 
@@ -156,5 +157,23 @@ int recovery_add_and_write(struct volume *v, const char *output, int *ret_slot, 
 		*ret_slot = undo.slot;
 	else	/* nobody will ever know this key */
 		(void)v->ops->unenroll(v->luks, &v->source, &undo, &quiet);
+	return r;
+}
+
+/* A signal waits, and a reader that went away is an error: a slot whose key was not written out is removed again. */
+int recovery_add_and_write(struct volume *v, const char *output, int *ret_slot, struct err *e)
+{
+	sigset_t stops, before;
+	int r;
+
+	(void)sigemptyset(&stops);
+	(void)sigaddset(&stops, SIGHUP);
+	(void)sigaddset(&stops, SIGINT);
+	(void)sigaddset(&stops, SIGTERM);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &stops, &before) < 0)
+		return err_sys(e, "cannot hold signals");
+	r = add_and_write(v, output, ret_slot, e);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
 }

@@ -224,3 +224,22 @@ slots() { meta '.keyslots | keys | join(",")'; }
 	hwkey rewrap --to-new none 2>err && exit 1
 	grep -q "volume '$PWD/img3' of key 'none' is not renewed: it has no keyslot of this key" err
 }
+
+@test "a recovery key whose reader went away, or that a signal cut short, leaves no slot" {
+	hwkey luks-format -q --size 20M img k1
+	before=$(hwkey luks-status --raw --noheadings img)
+	hwkey luks-recovery -q img 2>err | (exec <&-; sleep 0.5) || true
+	grep -q 'roken pipe' err
+	[ "$before" = "$(hwkey luks-status --raw --noheadings img)" ]
+	hwkey luks-recovery -q img >key &
+	pid=$!
+	while ! hwkey luks-status --raw --noheadings img | grep -q recovery && kill -0 $pid; do :; done
+	kill -TERM $pid || true
+	status=0
+	wait $pid || status=$?
+	if [ -s key ]; then
+		cryptsetup open --test-passphrase --key-file key img
+	else
+		[ "$before" = "$(hwkey luks-status --raw --noheadings img)" ]
+	fi
+}
