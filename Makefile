@@ -22,7 +22,7 @@ MAKEFLAGS += --no-builtin-rules
 -include $(B)/config.mk
 
 # These goals install what is missing first; it is needed even to look at the libraries.
-ifneq ($(filter deps demo check check-all check-asan check-valgrind check-faults bench fuzz lint,$(MAKECMDGOALS)),)
+ifneq ($(filter deps demo check check-asan check-valgrind check-faults bench fuzz lint,$(MAKECMDGOALS)),)
 $(B)/config.mk: $(B)/deps.stamp
 endif
 

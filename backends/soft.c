@@ -41,7 +41,7 @@ static int probe(const struct env *env, struct device **list, struct err *e);
 
 const struct backend backend_soft = {
 	.name = "soft",
-	.summary = "Software keystore of this machine",
+	.summary = "software keystore of this machine",
 	.roles = ROLE_KEY | ROLE_SEAL | ROLE_STORE,
 	.key_types = key_types,
 	.probe = probe,

@@ -47,9 +47,6 @@ static void print_candidates(struct hwkey *hw, const char *const *choices, enum 
 	case COMPLETE_DEVICE:
 		print_devices(hw);
 		break;
-	case COMPLETE_COMMAND:
-		print_commands();
-		break;
 	case COMPLETE_FILE: case COMPLETE_VOLUME:
 		puts("#file");
 		break;
@@ -113,7 +110,7 @@ static const struct opt *option_of_value(const struct opt_group *g, size_t n, in
 
 static const char *const kinds[] = {
 	[COMPLETE_NONE] = "none", [COMPLETE_FILE] = "file", [COMPLETE_DIR] = "dir", [COMPLETE_KEY] = "ask",
-	[COMPLETE_DEVICE] = "ask", [COMPLETE_VOLUME] = "file", [COMPLETE_OBJECT] = "none", [COMPLETE_COMMAND] = "ask",
+	[COMPLETE_DEVICE] = "ask", [COMPLETE_VOLUME] = "file", [COMPLETE_OBJECT] = "none",
 };
 
 static void print_option_words(const struct cmd *c, const struct opt *opts)

@@ -167,7 +167,7 @@ static int tell_devices(struct hwkey *hw, struct report *rep, struct err *e)
 
 		rep->usable += d->state == DEVICE_ONLINE;
 		(void)snprintf(name, sizeof(name), "%s:%s", d->backend->name, d->id);
-		(void)snprintf(f.text, sizeof(f.text), "%s; %s", d->model, d->why);
+		(void)snprintf(f.text, sizeof(f.text), "%s; %s", d->backend->summary, d->why);
 		r = tell(rep, name, &f, e);
 	}
 	return r;

@@ -3,6 +3,7 @@
 #ifndef HWKEY_BLOB_H
 #define HWKEY_BLOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,14 @@ static inline uint64_t be_get(const unsigned char *p, unsigned n)
 	while (n--)
 		v = v << 8 | *p++;
 	return v;
+}
+
+static inline bool bytes_are_zero(const unsigned char *p, size_t n)
+{
+	while (n--)
+		if (*p++)
+			return false;
+	return true;
 }
 
 void hex_encode(const void *data, size_t len, char *ret);		/* writes 2 * len digits and a NUL */

@@ -13,7 +13,6 @@ enum opt_type { OPT_END, OPT_TYPE_FLAG, OPT_TYPE_STR, OPT_TYPE_U32 };
 
 enum complete {		/* what a word is, for completion */
 	COMPLETE_NONE, COMPLETE_FILE, COMPLETE_DIR, COMPLETE_KEY, COMPLETE_DEVICE, COMPLETE_VOLUME, COMPLETE_OBJECT,
-	COMPLETE_COMMAND,
 };
 
 struct opt {

@@ -9,14 +9,6 @@
 
 static const unsigned char magic[8] = { 'H', 'W', 'K', 'E', 'Y', 'T', 'O', 'K' };
 
-static bool is_zero(const unsigned char *p, size_t n)
-{
-	while (n--)
-		if (*p++)
-			return false;
-	return true;
-}
-
 static bool good_header(const unsigned char *p)
 {
 	uint64_t kind = be_get(p + 12, 2), bits = be_get(p + 80, 4), flags = be_get(p + 84, 2);
@@ -24,7 +16,7 @@ static bool good_header(const unsigned char *p)
 
 	return !memcmp(p, magic, 8) && be_get(p + 8, 2) == 1 && be_get(p + 10, 2) == TOKEN_HEADER &&
 	       (key || kind == TOKEN_SEALED) && be_get(p + 14, 2) == 1 && flags <= (key ? 1U : 0U) &&
-	       (key ? bits == 128 || bits == 192 || bits == 256 : bits == 0) && is_zero(p + 88, 8);
+	       (key ? bits == 128 || bits == 192 || bits == 256 : bits == 0) && bytes_are_zero(p + 88, 8);
 }
 
 int token_parse(const void *data, size_t len, struct token *ret, struct err *e)

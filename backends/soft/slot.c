@@ -24,14 +24,6 @@ static bool cost_is_good(const struct slot_cost *c, enum slot_type type)
 	return c->log_n >= 1 && c->log_n <= 20 && c->r >= 1 && c->r <= 16 && c->p >= 1 && c->p <= 4;
 }
 
-static bool is_zero(const unsigned char *p, size_t n)
-{
-	while (n--)
-		if (*p++)
-			return false;
-	return true;
-}
-
 int root_id(const unsigned char root[ROOT_KEY], unsigned char ret[ROOT_ID], struct err *e)
 {
 	return crypto_hkdf(root, ROOT_KEY, "", 0, "hwkey-pks/1 root-id", 19, ret, ROOT_ID, e);
@@ -54,7 +46,7 @@ static bool header_is_good(const unsigned char *p)
 {
 	return !memcmp(p, magic, 8) && be_get(p + 8, 2) == 1 && be_get(p + 10, 2) == SLOT_HEADER &&
 	       be_get(p + 12, 2) >= SLOT_PLAIN && be_get(p + 12, 2) <= SLOT_KERNEL_TRUSTED && be_get(p + 14, 2) == 1 &&
-	       be_get(p + 62, 2) == 0 && is_zero(p + ZERO_AT, TAG_AT - ZERO_AT);
+	       be_get(p + 62, 2) == 0 && bytes_are_zero(p + ZERO_AT, TAG_AT - ZERO_AT);
 }
 
 static void header_decode(const unsigned char *p, struct slot *s)
