@@ -212,7 +212,7 @@ static int check_device_mapper(struct err *e)
 		found = !strcmp(name, "device-mapper");
 	if (f)
 		(void)fclose(f);
-	return found ? 0 : err_set(e, ENODEV, "this kernel has no device mapper: try 'modprobe dm_mod dm_crypt'");
+	return found ? 0 : err_set(e, ENODEV, "this kernel has no device mapper: try 'modprobe dm-crypt'");
 }
 
 static int activate_by(struct luks *l, const struct luks_opener *o, const char *name, uint32_t flags, struct err *e)
