@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/dm.h"
 #include "lib/module.h"
 
 enum verdict { OK, WARNING, BAD };
@@ -101,18 +102,9 @@ static void check_program(struct finding *f)
 	find(f, OK, "the binary and its %zu modules", n);
 }
 
-/* /proc/misc, because libdevmapper creates /dev/mapper/control even where the kernel has no device-mapper. */
 static void check_dm(struct finding *f)
 {
-	FILE *misc = fopen("/proc/misc", "re");
-	char line[256];
-	bool found = false;
-
-	while (misc && fgets(line, sizeof(line), misc))
-		found |= strstr(line, " device-mapper\n") != NULL;
-	if (misc)
-		(void)fclose(misc);
-	if (found)
+	if (dm_is_here())
 		find(f, OK, "device-mapper is there");
 	else
 		find(f, WARNING, "no device-mapper: volumes can be made and tested, not opened; try 'modprobe dm-crypt'");

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "cleanup.h"
 
@@ -42,10 +43,7 @@ static inline uint64_t be_get(const unsigned char *p, unsigned n)
 
 static inline bool bytes_are_zero(const unsigned char *p, size_t n)
 {
-	while (n--)
-		if (*p++)
-			return false;
-	return true;
+	return n == 0 || (p[0] == 0 && !memcmp(p, p + 1, n - 1));
 }
 
 void hex_encode(const void *data, size_t len, char *ret);		/* writes 2 * len digits and a NUL */

@@ -54,11 +54,6 @@ int luks_place_lock(int fd, const char *path, struct err *e)
 	return err_sys(e, "cannot lock '%s'", path);
 }
 
-static bool is_zero(const unsigned char *b, size_t n)
-{
-	return n == 0 || (b[0] == 0 && !memcmp(b, b + 1, n - 1));
-}
-
 /* 1: only zeros and holes from AT to END. */
 static int is_blank(int fd, off_t at, off_t end, unsigned char *buf, size_t size)
 {
@@ -76,7 +71,7 @@ static int is_blank(int fd, off_t at, off_t end, unsigned char *buf, size_t size
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : 1;
-		if (!is_zero(buf, (size_t)n))
+		if (!bytes_are_zero(buf, (size_t)n))
 			return 0;
 		at += n;
 	}

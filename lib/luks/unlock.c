@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/crypto.h"
+#include "lib/dm.h"
 #include "lib/env.h"
 #include "lib/err.h"
 
@@ -201,18 +202,9 @@ int luks_test(struct luks *l, const struct luks_auth *a, const struct luks_see *
 
 /* --- activate -------------------------------------------------------------------------------------------------- */
 
-/* Not by /dev/mapper/control: libdevmapper makes that node even where the kernel has no device mapper. */
 static int check_device_mapper(struct err *e)
 {
-	FILE *f = fopen("/proc/misc", "re");
-	char name[64];
-	bool found = false;
-
-	while (f && !found && fscanf(f, "%*u %63s", name) == 1)
-		found = !strcmp(name, "device-mapper");
-	if (f)
-		(void)fclose(f);
-	return found ? 0 : err_set(e, ENODEV, "this kernel has no device mapper: try 'modprobe dm-crypt'");
+	return dm_is_here() ? 0 : err_set(e, ENODEV, "this kernel has no device mapper: try 'modprobe dm-crypt'");
 }
 
 static int activate_by(struct luks *l, const struct luks_opener *o, const char *name, uint32_t flags, struct err *e)
