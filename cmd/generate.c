@@ -19,7 +19,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	const struct key_ops *ops;
 	struct key_params params;
 	struct device *dev;
-	int r = new_key_check_name(hw, args->argv[0], e);
+	int r = new_key_check(hw, &o->key, args->argv[0], e);
 
 	if (r == 0)
 		r = new_key_device(hw, &o->key, &dev, &ops, &params, e);

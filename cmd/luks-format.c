@@ -101,6 +101,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r == 0)
 		r = volume_prepare(hw, NULL, false, &v, e);
 	if (r == 0)
+		r = format_failed(o, v.ops->format_check(&place, &f, e), e);
+	if (r == 0)
 		r = volume_key_load(hw, args->argv[1], &key, e);
 	if (r == 0 && o->force && !hw->batch)
 		r = ask_to_erase(hw, &v, o, args->argv[0], e);

@@ -65,34 +65,51 @@ int new_key_device(struct hwkey *hw, const struct new_key *o, struct device **re
 	return 0;
 }
 
-int new_key_check_name(struct hwkey *hw, const char *name, struct err *e)
-{
-	AUTO_ENTRY struct entry entry = { 0 };
-	int r = repo_check_name(name, e);
-
-	if (r == 0)
-		r = repo_open(&hw->repo, hw->repo_path, 0, e);
-	if (r == 0)
-		r = repo_read_info(&hw->repo, name, &entry, e);
-	repo_done(&hw->repo);
-	if (r == 0)
-		return err_set(e, EEXIST, "key '%s' exists already", name);
-	return r == -ENOENT ? 0 : r;
-}
-
-static int fill_entry(const struct new_key *o, const char *name, const char *pattern, const struct blob *token,
+static int make_entry(const struct new_key *o, const char *name, const struct key *key, const char *pattern,
 		      struct entry *ret, struct err *e)
 {
 	const struct entry_about about = {
 		.description = o->description, .volumes = o->volumes, .volume_type = o->volume_type,
 		.pattern = pattern, .sector_size = o->sector_size,
 	};
+
+	return entry_init(ret, name, key, &about, e);
+}
+
+static int fill_entry(const struct new_key *o, const char *name, const char *pattern, const struct blob *token,
+		      struct entry *ret, struct err *e)
+{
 	struct key key;
 	int r = key_parse(token->data, token->len, &key, e);
 
 	if (r == 0)
-		r = entry_init(ret, name, &key, &about, e);
+		r = make_entry(o, name, &key, pattern, ret, e);
 	return r < 0 ? r : blob_copy(&ret->token, token->data, token->len, e);
+}
+
+static int check_in_repo(struct hwkey *hw, const struct new_key *o, const char *name, struct err *e)
+{
+	AUTO_ENTRY struct entry entry = { 0 };
+	int r = repo_read_info(&hw->repo, name, &entry, e);
+
+	if (r == 0)
+		return err_set(e, EEXIST, "key '%s' exists already", name);
+	if (r != -ENOENT)
+		return r;
+	return o->volumes ? repo_check_volumes(&hw->repo, name, o->volumes, e) : 0;
+}
+
+int new_key_check(struct hwkey *hw, const struct new_key *o, const char *name, struct err *e)
+{
+	AUTO_ENTRY struct entry entry = { 0 };
+	int r = make_entry(o, name, &(struct key){ .type = KEY_LOCAL }, NULL, &entry, e);
+
+	if (r == 0)
+		r = repo_open(&hw->repo, hw->repo_path, 0, e);
+	if (r == 0)
+		r = check_in_repo(hw, o, name, e);
+	repo_done(&hw->repo);
+	return r;
 }
 
 int new_key_store(struct hwkey *hw, const struct new_key *o, const char *name, struct device *dev,

@@ -23,8 +23,8 @@ struct new_key {		/* options of both commands */
 /* The device that makes keys of o->type, its operations, and what to ask of them. */
 int new_key_device(struct hwkey *, const struct new_key *o, struct device **ret_dev, const struct key_ops **ret_ops,
 		   struct key_params *ret_params, struct err *e);
-/* EEXIST or EINVAL before the trust source is asked for anything. */
-int new_key_check_name(struct hwkey *, const char *name, struct err *e);
+/* Whether there can be such an entry, before the trust source is asked for anything: a refused one creates no keystore. */
+int new_key_check(struct hwkey *, const struct new_key *o, const char *name, struct err *e);
 /* Proves that TOKEN opens by computing its pattern, adds it to the repository as NAME, says which type was chosen. */
 int new_key_store(struct hwkey *, const struct new_key *o, const char *name, struct device *, const struct key_ops *,
 		  const struct blob *token, struct err *e);

@@ -21,9 +21,16 @@ static const struct opt opts[] = {
 	{ 0 }
 };
 
+static bool is_passphrase(const char *slot)
+{
+	return !strcmp(slot, "passphrase");
+}
+
 /* Wherever it comes from: it must be possible to type it, and that ends at a newline. */
 static int check_passphrase(const struct secret *p, struct err *e)
 {
+	if (!p->len)
+		return err_set(e, EINVAL, "an empty passphrase protects nothing");
 	if (p->len > TYPED_MAX)
 		return err_set(e, EINVAL, "new passphrase is longer than %d bytes: it could not be typed", TYPED_MAX);
 	for (size_t i = 0; i < p->len; i++)
@@ -54,14 +61,29 @@ static int add(struct hwkey *hw, const struct opts *o, const struct device *dev,
 	AUTO_SECRET struct secret passphrase = { 0 };
 	int r = 0;
 
-	if (!strcmp(o->add_slot, "passphrase"))
+	if (is_passphrase(o->add_slot)) {
 		r = new_passphrase(hw, o->passphrase_file, &passphrase, e);
-	if (r == 0)
-		r = check_passphrase(&passphrase, e);
+		if (r == 0)
+			r = check_passphrase(&passphrase, e);
+	}
 	if (r < 0)
 		return r;
 	r = ops->slot_add(dev, o->add_slot, &passphrase, o->replace, e);
 	return r == -EEXIST ? err_hint(e, "--replace overwrites it") : r;
+}
+
+static int check(const struct hwkey *hw, const struct opts *o, struct err *e)
+{
+	if (!o->add_slot && o->replace)
+		return err_set(e, EINVAL, "--replace goes with --add-slot");
+	if (o->passphrase_file && (!o->add_slot || !is_passphrase(o->add_slot)))
+		return err_set(e, EINVAL, "--passphrase-file goes with --add-slot=passphrase");
+	if (o->add_slot && o->remove_slot && !strcmp(o->add_slot, o->remove_slot))
+		return err_set(e, EINVAL, "slot '%s' cannot be added and removed at once", o->add_slot);
+	if ((o->add_slot || o->remove_slot) && shows_asked(&hw->out))
+		return err_set(e, EINVAL,
+			       "--add-slot and --remove-slot show nothing: leave out --json, --output and the like");
+	return 0;
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
@@ -69,15 +91,11 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	const struct opts *o = values;
 	const struct store_ops *ops;
 	struct device *dev;
-	int r;
+	int r = check(hw, o, e);
 
 	(void)args;
-	if (!o->add_slot && (o->passphrase_file || o->replace))
-		return err_set(e, EINVAL, "--passphrase-file and --replace go with --add-slot");
-	if ((o->add_slot || o->remove_slot) && shows_asked(&hw->out))
-		return err_set(e, EINVAL,
-			       "--add-slot and --remove-slot show nothing: leave out --json, --output and the like");
-	r = pks_open(hw, o->store, &dev, &ops, e);
+	if (r == 0)
+		r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r < 0)
 		return r;
 	if (!o->add_slot && !o->remove_slot)

@@ -140,16 +140,24 @@ static int full(const struct objects *o, size_t need, size_t have, struct err *e
 		       "%zu bytes", need, have, o->size, n, bytes);
 }
 
+int objects_check_size(size_t size, const struct record *r, struct err *e)
+{
+	if (charge(&r->name, r->len) <= size)
+		return 0;
+	return err_set(e, EFBIG, "%zu bytes are too many: the keystore holds %zu, an object takes %d and its label",
+		       r->len, size, OBJECT_OVERHEAD);
+}
+
 /* An object is charged more than its record takes, so what passes the accounting also fits. */
 int objects_add(struct objects *o, const struct record *new, struct err *e)
 {
 	size_t at = 0, place = OBJECTS_HEADER, need = charge(&new->name, new->len), have = o->size - objects_charged(o);
 	size_t whole = RECORD_HEADER + new->name.len + new->len;
 	struct record r;
+	int err = objects_check_size(o->size, new, e);
 
-	if (need > o->size)
-		return err_set(e, EFBIG, "%zu bytes are too many: the keystore holds %zu, an object takes %d and its label",
-			       new->len, o->size, OBJECT_OVERHEAD);
+	if (err < 0)
+		return err;
 	if (need > have)
 		return full(o, need, have, e);
 	while (objects_next(o, &at, &r) && name_compare(&r.name, &new->name) < 0)

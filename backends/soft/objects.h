@@ -40,6 +40,8 @@ bool objects_next(const struct objects *, size_t *at, struct record *ret);
 bool objects_find(const struct objects *, const struct object_name *, struct record *ret);
 size_t objects_charged(const struct objects *);		/* bytes as accounted: OBJECT_OVERHEAD, labels and data */
 
+/* EFBIG: the object can never fit into SIZE bytes of objects. */
+int objects_check_size(size_t size, const struct record *, struct err *e);
 /* The name must not be there yet; RECORD points outside the contents. EFBIG: can never fit; ENOSPC: does not fit now. */
 int objects_add(struct objects *, const struct record *, struct err *e);
 void objects_remove(struct objects *, const struct object_name *);

@@ -67,8 +67,12 @@ static int object_write(const struct device *dev, const struct object_name *n, u
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
 	struct record new = { .name = *n, .policy = policy, .data = data->data, .len = data->len };
+	struct err too_big;
+	bool fits = objects_check_size(STORE_SIZE_DEFAULT, &new, &too_big) == 0;
 	int r = check_name(n, e);
 
+	if (r == 0)
+		r = check_change(n, NULL, e);
 	if (r < 0)
 		return r;
 	if (policy & ~(uint32_t)POLICIES)
@@ -76,7 +80,9 @@ static int object_write(const struct device *dev, const struct object_name *n, u
 			       policy & ~(uint32_t)POLICIES);
 	if (!data->len)
 		return err_set(e, EINVAL, "an object has at least 1 byte of data");
-	r = store_open(&s, dev, STORE_WRITE | STORE_CREATE, e);
+	r = store_open(&s, dev, STORE_WRITE | (fits ? STORE_CREATE : 0), e);
+	if (r == -ENOENT && !fits)
+		return -(*e = too_big).code;
 	if (r < 0)
 		return r;
 	new.generation = s.now.generation + 1;
@@ -205,12 +211,13 @@ static void note_again(const struct store *s)
 static int slot_add(const struct device *dev, const char *name, const struct secret *passphrase, bool replace,
 		    struct err *e)
 {
+	bool makes = replace || strcmp(name, "plain") != 0;	/* a new keystore has that one already */
 	AUTO_STORE struct store s = STORE_CLOSED;
 	const struct soft_slot *row;
 	int r = find_slot(name, &row, e);
 
 	if (r == 0)
-		r = store_open(&s, dev, STORE_WRITE | STORE_CREATE, e);
+		r = store_open(&s, dev, STORE_WRITE | (makes ? STORE_CREATE : 0), e);
 	if (r < 0)
 		return r;
 	if (!replace && root_has_slot(s.dir, row))

@@ -221,7 +221,7 @@ static int check_size(const struct luks_place *p, const struct luks_format *f, s
 		       (unsigned long long)size);
 }
 
-static int check(const struct luks_format *f, struct err *e)
+int luks_format_check(const struct luks_place *p, const struct luks_format *f, struct err *e)
 {
 	const char *spec = f->cipher ? f->cipher : default_cipher, *mode = strchr(spec, '-');
 	uint32_t s = f->sector_size;
@@ -232,7 +232,7 @@ static int check(const struct luks_format *f, struct err *e)
 		return err_set(e, EINVAL, "sector size is 512, 1024, 2048 or 4096 bytes, not %u", s);
 	if (f->label && strlen(f->label) > 47)
 		return err_set(e, EINVAL, "a label has at most 47 bytes");
-	return 0;
+	return check_size(p, f, e);
 }
 
 static int format(const struct luks_place *p, const struct luks_format *f, const struct luks_key *k, struct luks **ret,
@@ -308,10 +308,8 @@ int luks_format(const struct luks_place *p, const struct luks_format *f, const s
 		struct err *e)
 {
 	AUTO(held_done) struct held volume = { .path = p->volume, .fd = -1 }, header = { .path = p->header, .fd = -1 };
-	int r = check(f, e);
+	int r = luks_format_check(p, f, e);
 
-	if (r == 0)
-		r = check_size(p, f, e);
 	if (r == 0 && f->wipe)
 		r = rehearse(f, k, e);
 	if (r == 0)

@@ -95,6 +95,8 @@ struct luks_module {
 	/* What is on VOLUME, as in "ext4 file system"; empty: nothing known. ENOENT without a message: no such file. */
 	int (*found)(const char *volume, char ret[LUKS_TEXT], struct err *e);
 
+	/* What format would refuse before it looks at the volume's contents: for who would have to ask for the key. */
+	int (*format_check)(const struct luks_place *, const struct luks_format *, struct err *e);
 	/*
 	 * Unless WIPE, ENOTEMPTY when something is there. ENOENT: no volume, and no SIZE to make one; EEXIST: there is one
 	 * already. The volume is open for more on return.

@@ -82,6 +82,7 @@ int luks_place_sync_dir(const char *path, struct err *e);	/* the directory that 
 
 /* format.c */
 int luks_found(const char *volume, char ret[LUKS_TEXT], struct err *e);
+int luks_format_check(const struct luks_place *, const struct luks_format *, struct err *e);
 int luks_format(const struct luks_place *, const struct luks_format *, const struct luks_key *, struct luks **ret,
 		struct err *e);
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "lib/backend.h"
@@ -106,10 +107,15 @@ static int header_make(const struct device *dev, const struct seal_ops *ops, con
 static int input_open(const char *file, int *ret_fd, const char **ret_name, struct err *e)
 {
 	const bool is_stdin = !file || !strcmp(file, "-");
+	struct stat st;
 
 	*ret_name = is_stdin ? "standard input" : file;
 	*ret_fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	return *ret_fd < 0 ? err_sys(e, "cannot open '%s'", *ret_name) : 0;
+	if (*ret_fd < 0)
+		return err_sys(e, "cannot open '%s'", *ret_name);
+	if (!is_stdin && fstat(*ret_fd, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(e, EISDIR, "'%s' is a directory", *ret_name);
+	return 0;
 }
 
 static int data_seal(const struct device *dev, const struct seal_ops *ops, const char *file, const char *label,

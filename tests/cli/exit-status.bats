@@ -96,3 +96,38 @@ teardown() { [ "$state" = "$(state_of)" ]; }
 			hwkey export k /mnt/token'
 	fi
 }
+
+@test "what is refused for its arguments makes no keystore" {
+	export HWKEY_REPOSITORY=$PWD/none HWKEY_PKS_DIR=$PWD/no-pks
+	head -c 70000 /dev/zero >big
+	head -c 32 /dev/zero >clear
+	: >empty
+	chmod 600 big clear empty
+	fails 2 "'BAD' is no volume" hwkey generate new --volumes BAD
+	fails 2 'control character' hwkey generate new --description $'a\nb'
+	fails 2 '--sector-size' hwkey generate new -S 513
+	fails 2 "'BAD' is no volume" hwkey wrap new clear --volumes BAD
+	fails 2 '16, 24 or 32 bytes' hwkey wrap new empty
+	fails 1 "'none' is a directory" bash -c 'mkdir none; hwkey seal none -o out'
+	fails 2 'label' hwkey seal big -o out --label $'a\nb'
+	fails 4 'kept for wrapping keys' hwkey pks-write default-wrapping-key clear
+	fails 8 'too many' hwkey pks-write new big
+	fails 2 'empty passphrase' hwkey pks-config --add-slot passphrase --passphrase-file empty
+	fails 2 '--add-slot=passphrase' hwkey pks-config --add-slot plain --passphrase-file clear
+	fails 2 'at once' hwkey pks-config --add-slot plain --remove-slot plain
+	fails 3 'not initialised' hwkey pks-config --add-slot plain
+	[ ! -e no-pks ]
+}
+
+@test "luks-format looks at its arguments before it opens the keystore" {
+	printf %s 'correct horse' >passphrase
+	chmod 600 passphrase
+	cp -r pks locked
+	export HWKEY_PKS_DIR=$PWD/locked
+	hwkey pks-config -q --add-slot passphrase --remove-slot plain --passphrase-file passphrase
+	fails 2 'sector size' hwkey luks-format --size 32M new k -S 513
+	fails 2 'no cipher' hwkey luks-format --size 32M new k --cipher aes
+	fails 8 'header alone' hwkey luks-format --size 1M new k
+	fails 3 '--size creates' hwkey luks-format new k
+	fails 4 'passphrase' hwkey luks-format --size 32M new k
+}

@@ -323,7 +323,7 @@ passphrase_only() {
 	fails 4 "'hwkey.pks-new-passphrase'" hwkey pks-config --add-slot passphrase --batch
 	fails 2 'show nothing' hwkey pks-config --add-slot passphrase --json
 	fails 2 'show nothing' hwkey pks-config --remove-slot plain --output uuid
-	fails 2 'go with --add-slot' hwkey pks-config --replace
+	fails 2 'goes with --add-slot' hwkey pks-config --replace
 	secret ''
 	fails 2 'empty passphrase' hwkey pks-config --add-slot passphrase --passphrase-file "$f"
 	passphrase_only
