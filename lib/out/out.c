@@ -26,7 +26,7 @@ struct out {
 
 static const int json_types[] = {
 	[OUT_STRING] = SCOLS_JSON_STRING, [OUT_NUMBER] = SCOLS_JSON_NUMBER, [OUT_BOOL] = SCOLS_JSON_BOOLEAN,
-	[OUT_LIST] = SCOLS_JSON_ARRAY_STRING,
+	[OUT_LIST] = SCOLS_JSON_NUMBER,		/* as it is: smartcols' own arrays are never empty but hold a null */
 };
 
 static int find_column(const struct column *columns, const char *name, size_t len)
@@ -66,13 +66,9 @@ static int add_column(struct out *o, const struct column *c, struct err *e)
 	for (i = 0; c->name[i] && i < sizeof(key) - 1; i++)
 		key[i] = (char)(o->format.json ? tolower((unsigned char)c->name[i]) : c->name[i]);
 	key[i] = '\0';
-	if (c->type == OUT_LIST && o->format.json)
-		flags = SCOLS_FL_WRAP;			/* or smartcols does not split */
 	col = scols_table_new_column(o->table, key, 0, flags);
 	if (!col || scols_column_set_json_type(col, json_types[c->type]) < 0)
 		return err_nomem(e);
-	if (c->type == OUT_LIST && o->format.json)
-		(void)scols_column_set_wrapfunc(col, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
 	return 0;
 }
 
@@ -119,18 +115,40 @@ static int open_out(struct out **ret, const char *name, const struct column *col
 	return 0;
 }
 
-/* A list in a table or a record is one cell, "a, b"; for JSON smartcols splits it at newlines itself. */
+/* Lines as a JSON array of strings. RET has room for six bytes for each of V's, and five. */
+static char *format_array(const char *v, char *ret)
+{
+	size_t n = 0;
+
+	ret[n++] = '[';
+	for (size_t i = 0; v[i]; i++) {
+		if (i == 0)
+			ret[n++] = '"';
+		if (v[i] == '\n')
+			n += (size_t)snprintf(ret + n, 4, "\",\"");
+		else if ((unsigned char)v[i] < ' ')
+			n += (size_t)snprintf(ret + n, 7, "\\u%04x", v[i]);
+		else
+			n += (size_t)snprintf(ret + n, 3, "%s%c", v[i] == '"' || v[i] == '\\' ? "\\" : "", v[i]);
+	}
+	(void)snprintf(ret + n, 3, *v ? "\"]" : "]");
+	return ret;
+}
+
+/* A list in a table or a record is one cell, "a, b". */
 static char *format_cell(const struct out *o, const struct column *c, const char *v)
 {
 	size_t n = 0;
-	char *cell = malloc(2 * strlen(v) + 4);
+	char *cell = malloc(6 * strlen(v) + 5);
 
 	if (!cell)
 		return NULL;
+	if (c->type == OUT_LIST && o->format.json)
+		return format_array(v, cell);
 	if (c->type == OUT_BOOL && !o->format.json)
 		return strcpy(cell, *v == '1' ? "yes" : "no");
 	for (; *v; v++) {
-		if (*v == '\n' && c->type == OUT_LIST && !o->format.json) {
+		if (*v == '\n' && c->type == OUT_LIST) {
 			cell[n++] = ',';
 			if (!o->format.raw)
 				cell[n++] = ' ';
@@ -153,6 +171,8 @@ static int add_row(struct out *o, const char *const *values, struct err *e)
 		const char *v = values[o->shown[i]];
 		char *cell;
 
+		if (!v && c->type == OUT_LIST && o->format.json)
+			v = "";
 		if (!v && (o->format.json || o->format.record))
 			continue;
 		for (const char *p = v; p && *p; p++)

@@ -40,8 +40,19 @@ xts_ep11 EP11-AES 512 yes - 2026-11-20\x2022:34:35 no" ]
 k = {k["name"]: k for k in json.load(sys.stdin)["keys"]}
 assert len(k) == 4 and k["xts_cipher"]["bits"] == 512 and k["xts_cipher"]["xts"] is True, k
 assert k["xts_cipher"]["apqns"] == ["00.0011", "01.0011"] and k["xts_cipher"]["sector-size"] == 4096, k
+assert k["xts_data"]["apqns"] == [] and k["xts_data"]["description"] is None, k
 assert k["xts_cipher"]["dummy-passphrase"] and not k["xts_data"]["dummy-passphrase"], k'
 	[ "$(state)" = "$before" ]
+}
+
+@test "repository: a list in JSON has what was written, quotes, backslashes and control characters too" {
+	use_zkey_repository
+	sed -i '/^__hash__=/d' "$repo/xts_data.info"
+	printf 'mine=say "a\\b"\001\nother=2\n' >>"$repo/xts_data.info"
+	set_hash "$repo/xts_data.info"
+	hwkey list xts_data --json | python3 -c 'import json, sys
+k = json.load(sys.stdin)["keys"][0]
+assert k["other"] == ["mine=say \"a\\b\"\x01", "other=2"], k'
 }
 
 @test "repository: list filters by name, type and volume; no match is 3" {
