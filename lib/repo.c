@@ -19,6 +19,8 @@ static int open_dir(struct repo *repo, unsigned flags, struct err *e)
 	struct stat st;
 	int r;
 
+	if (!*repo->path)
+		return err_set(e, EINVAL, "name of the repository is empty");
 	repo->dirfd = open(repo->path, how);
 	if (repo->dirfd < 0 && errno == ENOENT) {
 		if (!(flags & REPO_CREATE))

@@ -106,6 +106,7 @@ teardown() { [ "$state" = "$(state_of)" ]; }
 	fails 2 "'BAD' is no volume" hwkey generate new --volumes BAD
 	fails 2 'control character' hwkey generate new --description $'a\nb'
 	fails 2 '--sector-size' hwkey generate new -S 513
+	fails 2 'repository is empty' hwkey generate new -R ''
 	fails 2 "'BAD' is no volume" hwkey wrap new clear --volumes BAD
 	fails 2 '16, 24 or 32 bytes' hwkey wrap new empty
 	fails 1 "'none' is a directory" bash -c 'mkdir none; hwkey seal none -o out'
