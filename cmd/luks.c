@@ -175,5 +175,7 @@ int recovery_add_and_write(struct volume *v, const char *output, int *ret_slot, 
 		return err_sys(e, "cannot hold signals");
 	r = add_and_write(v, output, ret_slot, e);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	if (r == 0)
+		note(v->source.env, "recovery key: written once and kept nowhere else; keep it away from this machine");
 	return r;
 }

@@ -76,7 +76,8 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 
 @test "a recovery key opens the volume by cryptsetup, and is printed once" {
 	format
-	hwkey luks-recovery -q "$img" >rec
+	hwkey luks-recovery "$img" >rec 2>err
+	[ "$(cat err)" = 'hwkey: recovery key: written once and kept nowhere else; keep it away from this machine' ]
 	grep -qxE '([cbdefghijklnrtuv]{8}-){7}[cbdefghijklnrtuv]{8}' rec
 	[ "$(stat -c %s rec)" -eq 71 ]
 	cryptsetup open --test-passphrase --key-file rec "$img"
