@@ -124,10 +124,11 @@ $(B)/flags:
 	$(file >$@,$(flags_now))
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Unit tests: tests/unit/NAME.c is linked with the whole library and the objects of every module.
+# Unit tests: tests/unit/NAME.c is linked with the whole library, the objects of every module and the simulated hardware.
 unit_src := $(wildcard tests/unit/*.c)
 units    := $(unit_src:tests/unit/%.c=$(B)/unit/%)
-unit_objs = $(call objs,tests/support/module-dir.c $(seal_src) $(luks_src) $(body_src) $(face_src)) $(B)/libhwkey.a
+sim_src  := $(wildcard tests/sim/*.c)
+unit_objs = $(call objs,tests/support/module-dir.c $(sim_src) $(seal_src) $(luks_src) $(body_src) $(face_src)) $(B)/libhwkey.a
 $(B)/tests/support/module-dir.o: extra := -DMODULE_DIR='"$(abspath $(moddir))"'
 unit_libs = $(LIBS_cmocka) $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto) $(LIBS_md) $(LIBS_popt)
 
@@ -226,4 +227,4 @@ help: ## this list
 
 FORCE:
 .PHONY: all check check-unit check-cli check-faults check-faults-quick check-asan run-asan check-valgrind run-valgrind fuzz run-fuzz bench lint deps demo install uninstall clean help FORCE
--include $(patsubst %.c,$(B)/%.d,$(all_src)) $(units:%=%.d)
+-include $(patsubst %.c,$(B)/%.d,$(all_src) $(sim_src)) $(units:%=%.d)
