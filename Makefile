@@ -22,7 +22,7 @@ MAKEFLAGS += --no-builtin-rules
 -include $(B)/config.mk
 
 # These goals install what is missing first; it is needed even to look at the libraries.
-ifneq ($(filter deps demo check check-asan check-valgrind check-faults bench fuzz lint,$(MAKECMDGOALS)),)
+ifneq ($(filter deps demo check check-asan check-valgrind check-faults check-kernel bench fuzz lab lint,$(MAKECMDGOALS)),)
 $(B)/config.mk: $(B)/deps.stamp
 endif
 
@@ -159,6 +159,18 @@ check-faults: deps all $(fault_tools) ## a fault at every system call, every sta
 bench: deps all ## figures against tests/bench/budget.tsv; WRITE=1 makes them the budget
 	tests/bench/bench $(if $(WRITE),--write)
 
+# Each kernel of the lab is made once, in the user's cache.
+lab: deps ## the test kernel that 'make check-kernel' boots (4 min, once)
+	tests/kernel/uml-build modules
+
+check-kernel: deps all ## tests in kernels of their own (User-mode Linux), as root of a guest; LAB=off leaves them out
+ifeq ($(LAB),off)
+	@echo 'LAB=off: NOT RUN: tests/kernel, all that needs a kernel of its own'
+else
+	@tests/kernel/uml-build modules >$(B)/lab
+	bats $(if $(T),-f '$(T)') tests/kernel
+endif
+
 check-asan: ## unit and command tests with AddressSanitizer and UBSan
 	+ASAN_OPTIONS=detect_odr_violation=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		$(MAKE) B=build-asan SANITIZE=address,undefined deps all check-unit run-asan
@@ -226,5 +238,5 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1@\2/p' Makefile | column -t -s @
 
 FORCE:
-.PHONY: all check check-unit check-cli check-faults check-faults-quick check-asan run-asan check-valgrind run-valgrind fuzz run-fuzz bench lint deps demo install uninstall clean help FORCE
+.PHONY: all check check-unit check-cli check-kernel check-faults check-faults-quick check-asan run-asan check-valgrind run-valgrind fuzz run-fuzz bench lab lint deps demo install uninstall clean help FORCE
 -include $(patsubst %.c,$(B)/%.d,$(all_src) $(sim_src)) $(units:%=%.d)
