@@ -12,8 +12,8 @@ enum { PASSPHRASE_MAX = 4096, TYPED_MAX = 511 };	/* bytes: of a file, of a line 
 static const char *const slots[] = { "plain", "passphrase", NULL };
 
 static const struct opt opts[] = {
-	OPT_STR(struct opts, add_slot, "add-slot", 0, "SLOT", "Add a way to open the keystore", .choices = slots),
-	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one, but never the last", .choices = slots),
+	OPT_STR(struct opts, add_slot, "add-slot", 0, "SLOT", "Add a way to open the keystore: plain or passphrase", .choices = slots),
+	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one of them, but never the last", .choices = slots),
 	OPT_FLAG(struct opts, replace, "replace", 0, "Let --add-slot overwrite a slot: a new passphrase"),
 	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE", "The new passphrase ('-': standard input)",
 		.complete = COMPLETE_FILE),
@@ -72,6 +72,24 @@ static int add(struct hwkey *hw, const struct opts *o, const struct device *dev,
 	return r == -EEXIST ? err_hint(e, "--replace overwrites it") : r;
 }
 
+static int change(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,
+		  struct err *e)
+{
+	struct err dropped;
+	struct store_info info;
+	int r = 0;
+
+	if (!ops->slot_add)
+		return err_set(e, EOPNOTSUPP, "keystore '%s' has no slots to choose from", dev->id);
+	if (o->add_slot)
+		r = add(hw, o, dev, ops, e);
+	if (r == 0 && o->remove_slot)
+		r = ops->slot_remove(dev, o->remove_slot, e);
+	if (r == 0 && ops->info(dev, &info, &dropped) == 0)
+		note(&hw->env, "protection: %s", info.protection);	/* which may be another one now */
+	return r;
+}
+
 static int check(const struct hwkey *hw, const struct opts *o, struct err *e)
 {
 	if (!o->add_slot && o->replace)
@@ -98,15 +116,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r < 0)
 		return r;
-	if (!o->add_slot && !o->remove_slot)
-		return pks_show_info(hw, dev, ops, e);
-	if (!ops->slot_add)
-		return err_set(e, EOPNOTSUPP, "keystore '%s' has no slots to choose from", dev->id);
-	if (o->add_slot)
-		r = add(hw, o, dev, ops, e);
-	if (r == 0 && o->remove_slot)
-		r = ops->slot_remove(dev, o->remove_slot, e);
-	return r;
+	return o->add_slot || o->remove_slot ? change(hw, o, dev, ops, e) : pks_show_info(hw, dev, ops, e);
 }
 
 const struct cmd cmd_pks_config = {

@@ -200,13 +200,6 @@ static int find_slot(const char *name, const struct soft_slot **ret, struct err 
 	return *ret ? 0 : err_set(e, EOPNOTSUPP, "the software keystore has no slots '%s'", name);
 }
 
-/* The grade may be another one now. */
-static void note_again(const struct store *s)
-{
-	session_of(s->dev)->noted = false;
-	store_note(s);
-}
-
 /* The store must open, objects and all, before the ways to open it are changed. */
 static int slot_add(const struct device *dev, const char *name, const struct secret *passphrase, bool replace,
 		    struct err *e)
@@ -225,8 +218,6 @@ static int slot_add(const struct device *dev, const char *name, const struct sec
 	r = root_slot_write(s.dir, row, session_of(dev), passphrase, replace, e);
 	if (r == 0)
 		r = root_slot_check(s.dir, row, session_of(dev), passphrase, e);
-	if (r == 0)
-		note_again(&s);
 	return r;
 }
 
@@ -240,8 +231,6 @@ static int slot_remove(const struct device *dev, const char *name, struct err *e
 		r = store_open(&s, dev, STORE_WRITE, e);
 	if (r == 0)
 		r = root_slot_remove(s.dir, row, session_of(dev), e);
-	if (r == 0)
-		note_again(&s);
 	return r;
 }
 

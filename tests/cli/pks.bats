@@ -314,6 +314,14 @@ passphrase_only() {
 	fails 6 "'root.passphrase'" hwkey pks-read a
 }
 
+@test "pks: a change of slots says once what protects the keystore now" {
+	put a data
+	secret 'correct horse'
+	[ "$(hwkey pks-config --add-slot passphrase --remove-slot plain --passphrase-file "$f" 2>&1)" = \
+		'hwkey: protection: passphrase (scrypt)' ]
+	hwkey pks-config --help | tr -s ' \n' ' ' | grep -q 'add-slot=SLOT .*: plain or passphrase'
+}
+
 @test "pks: the last way in stays; a slot is added, replaced, removed" {
 	put a data
 	fails 7 'the last one' hwkey pks-config --remove-slot plain

@@ -271,6 +271,7 @@ static void passphrase_only(void **state)
 	struct world *w = *state;
 	AUTO_SECRET struct secret p = { 0 };
 	AUTO_BLOB struct blob token = { 0 };
+	struct store_info info;
 	struct key_state ks;
 	struct err e;
 
@@ -280,7 +281,8 @@ static void passphrase_only(void **state)
 	assert_int_equal(soft_ops.store->slot_add(w->dev, "passphrase", &p, false, &e), 0);
 	assert_int_equal(soft_ops.store->slot_add(w->dev, "passphrase", &p, false, &e), -EEXIST);
 	assert_int_equal(soft_ops.store->slot_remove(w->dev, "plain", &e), 0);
-	assert_string_equal(w->said, "protection: passphrase (scrypt)");
+	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
+	assert_string_equal(info.protection, "passphrase (scrypt)");
 	assert_int_equal(soft_ops.store->slot_remove(w->dev, "passphrase", &e), -EBUSY);
 	restart(w);
 	assert_string_equal(w->dev->why, "protection: passphrase (scrypt)");
