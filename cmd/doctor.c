@@ -121,7 +121,7 @@ static void check_repository(struct hwkey *hw, struct finding *f)
 	else if (hw->repo.dirfd < 0)
 		find(f, OK, "'%s' does not exist yet: the first key creates it", hw->repo_path);
 	else
-		find(f, OK, "'%s', %zu keys", hw->repo_path, n);
+		find(f, OK, "'%s', %zu key%s", hw->repo_path, n, n == 1 ? "" : "s");
 }
 
 static const struct {

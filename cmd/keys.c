@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum { NAME, TYPE, BITS, XTS, VOLUMES, DESCRIPTION, CREATED, CHANGED, REWRAPPED, VOLUME_TYPE, SECTOR_SIZE, APQNS, PATTERN,
-       MASTER_KEY, CIPHER, IV_MODE, FILE_NAME, SIZE, STAGED, PASSPHRASE, OTHER, N_COLUMNS };
+       MASTER_KEY, CIPHER, IV_MODE, FILE_NAME, SIZE, STAGED, PASSPHRASE, OTHER, N_COLUMNS, N_TIMES = 3 };
 
 const struct column key_columns[] = {
 	[NAME] = { "NAME", OUT_STRING }, [TYPE] = { "TYPE", OUT_STRING }, [BITS] = { "BITS", OUT_NUMBER },
@@ -75,9 +75,11 @@ static bool is_number(const char *s)
 	return *s && strspn(s, "0123456789") == strlen(s);
 }
 
-/* V is filled with what .info says; an empty value is none. */
-static void take_props(struct props *p, const char **v)
+/* V is filled with what .info says; an empty value is none. TIMES is what some of V will point to. */
+static void take_props(struct props *p, const char **v, char (*times)[21])
 {
+	static const int columns[N_TIMES] = { CREATED, CHANGED, REWRAPPED };
+
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
 		char *value = (char *)props_get(p, shown[i].key);	/* ours: the entry is not const */
 
@@ -85,6 +87,9 @@ static void take_props(struct props *p, const char **v)
 			commas_to_lines(value);
 		v[shown[i].column] = value && *value ? value : NULL;
 	}
+	for (size_t i = 0; i < N_TIMES; i++)
+		if (v[columns[i]])
+			v[columns[i]] = entry_time(v[columns[i]], times[i]);
 	if (v[SECTOR_SIZE] && !is_number(v[SECTOR_SIZE]))
 		v[SECTOR_SIZE] = NULL;
 	if (!v[TYPE])
@@ -94,6 +99,7 @@ static void take_props(struct props *p, const char **v)
 int key_row(const struct hwkey *hw, struct out *out, struct entry *entry, struct err *e)
 {
 	char bits[16], size[16], master[2 * sizeof(((struct key *)0)->pattern) + 1] = "", file[4096], pass[4096];
+	char times[N_TIMES][21];
 	const char *v[N_COLUMNS] = { [NAME] = entry->name, [FILE_NAME] = file, [SIZE] = size,
 				     [STAGED] = entry->staged.len ? "1" : "0" };
 	AUTO_FREE char *other = NULL;
@@ -105,7 +111,7 @@ int key_row(const struct hwkey *hw, struct out *out, struct entry *entry, struct
 	other = format_other(&entry->props);
 	if (!other)
 		return err_nomem(e);
-	take_props(&entry->props, v);
+	take_props(&entry->props, v, times);
 	(void)snprintf(size, sizeof(size), "%zu", entry->token.len);
 	(void)snprintf(file, sizeof(file), "%s/%s.skey", hw->repo.path, entry->name);
 	(void)snprintf(pass, sizeof(pass), "in clear in %s/%s.pass", hw->repo.path, entry->name);

@@ -146,7 +146,8 @@ static int rewrap_jobs(struct hwkey *hw, const struct rewrap *o, struct job *job
 		code = code ? code : jobs[i].why.code;
 	}
 	if (r == 0 && volumes)
-		return err_set(e, ENXIO, "%zu volumes are still to be done: the next rewrap goes on", volumes);
+		return err_set(e, ENXIO, "%zu volume%s still to be done: the next rewrap goes on", volumes,
+			       volumes == 1 ? " is" : "s are");
 	return r == 0 && code ? err_set(e, code, "not every key could be rewrapped") : r;
 }
 

@@ -240,6 +240,15 @@ int entry_stamp(struct entry *entry, const char *key, struct err *e)
 	return props_set(&entry->props, key, text, e);
 }
 
+const char *entry_time(const char *text, char ret[21])
+{
+	struct tm tm = { .tm_isdst = -1 };
+	const char *end = strptime(text, "%Y-%m-%d %H:%M:%S", &tm);
+	time_t t = end && !*end ? mktime(&tm) : -1;
+
+	return t != -1 && gmtime_r(&t, &tm) && strftime(ret, 21, "%Y-%m-%dT%H:%M:%SZ", &tm) ? ret : text;
+}
+
 static int fill(struct entry *entry, const struct key *key, const struct entry_about *about, struct err *e)
 {
 	int r = props_set(&entry->props, "cipher", key->type == KEY_LOCAL ? "aes" : "paes", e);

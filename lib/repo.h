@@ -114,6 +114,8 @@ int entry_init(struct entry *ret, const char *name, const struct key *, const st
 /* Changes what ABOUT gives and checks it the same way. .volumes and .apqns may start with '+' (add) or '-' (remove). */
 int entry_change(struct entry *, const struct entry_about *, struct err *e);
 int entry_stamp(struct entry *, const char *key, struct err *e);	/* KEY = now: "update-time", "reencipher-time" */
+/* A time as it stands there, local, in UTC as ISO 8601 has it: RET. What is no time is TEXT itself. */
+const char *entry_time(const char *text, char ret[21]);
 extern const char *const volume_types[], *const sector_sizes[];	/* NULL-terminated; any case is taken */
 
 /* --- volumes of a key (repo-volumes.c) --- */

@@ -31,11 +31,11 @@ set_hash() { local line; line=$(hash "$1"); sed -i '/^__hash__=/d' "$1"; echo "$
 @test "repository: zkey's keys are listed as they are" {
 	use_zkey_repository
 	before=$(state)
-	[ "$(hwkey list --raw --noheadings --output name,type,bits,xts,volumes,created,staged)" = \
-"cbc_cipher CCA-AESCIPHER 256 no - 2026-11-20\x2022:34:36 no
-xts_cipher CCA-AESCIPHER 512 yes /dev/loop90:enc-disk1 2026-11-20\x2022:34:35 yes
-xts_data CCA-AESDATA 512 yes /dev/sda1:plain1 2026-11-20\x2022:34:35 no
-xts_ep11 EP11-AES 512 yes - 2026-11-20\x2022:34:35 no" ]
+	[ "$(TZ=XYZ-2 hwkey list --raw --noheadings --output name,type,bits,xts,volumes,created,staged)" = \
+"cbc_cipher CCA-AESCIPHER 256 no - 2026-11-20T20:34:36Z no
+xts_cipher CCA-AESCIPHER 512 yes /dev/loop90:enc-disk1 2026-11-20T20:34:35Z yes
+xts_data CCA-AESDATA 512 yes /dev/sda1:plain1 2026-11-20T20:34:35Z no
+xts_ep11 EP11-AES 512 yes - 2026-11-20T20:34:35Z no" ]
 	hwkey list --json | python3 -c 'import json, sys
 k = {k["name"]: k for k in json.load(sys.stdin)["keys"]}
 assert len(k) == 4 and k["xts_cipher"]["bits"] == 512 and k["xts_cipher"]["xts"] is True, k
@@ -53,6 +53,13 @@ assert k["xts_cipher"]["dummy-passphrase"] and not k["xts_data"]["dummy-passphra
 	hwkey list xts_data --json | python3 -c 'import json, sys
 k = json.load(sys.stdin)["keys"][0]
 assert k["other"] == ["mine=say \"a\\b\"\x01", "other=2"], k'
+}
+
+@test "doctor counts keys in the singular, too" {
+	hwkey generate -q a
+	hwkey doctor | grep -q ", 1 key$"
+	hwkey generate -q b
+	hwkey doctor | grep -q ", 2 keys$"
 }
 
 @test "repository: list filters by name, type and volume; no match is 3" {
