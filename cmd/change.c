@@ -14,7 +14,7 @@ static const struct opt opts[] = {
 	OPT_STR(struct values, apqns, "apqns", 'a', "[+|-]CARD.DOMAIN,...",
 		"The crypto domains of a CCA or EP11 key; + and - as above"),
 	OPT_STR(struct values, sector_size, "sector-size", 'S', "BYTES",
-		"Sector size of its volumes; 0: the system's default", .choices = sector_sizes),
+		"Sector size of its volumes: 512, 1024, 2048, 4096; 0: the system's", .choices = sector_sizes),
 	OPT_STR(struct values, volume_type, "volume-type", 0, "TYPE", "luks2 or plain", .choices = volume_types),
 	{ 0 }
 };

@@ -14,7 +14,7 @@ static const struct opt opts[] = {
 		.complete = COMPLETE_VOLUME),
 	OPT_STR(struct values, apqns, "apqns", 'a', "CARD.DOMAIN,...", "The crypto domains of a CCA or EP11 key"),
 	OPT_STR(struct values, sector_size, "sector-size", 'S', "BYTES",
-		"Sector size of its volumes (default: the system's)", .choices = sector_sizes),
+		"Sector size of its volumes: 512, 1024, 2048, 4096; 0 (default): the system's", .choices = sector_sizes),
 	OPT_STR(struct values, volume_type, "volume-type", 0, "TYPE", "luks2 (default) or plain",
 		.choices = volume_types),
 	{ 0 }

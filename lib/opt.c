@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <popt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -131,11 +132,14 @@ void opt_print_help(const char *prog, const char *synopsis, const struct opt_gro
 	struct rows rows = { 0 };
 	poptContext pc;
 
+	char usage[128];
+
 	flatten(g, n_groups, &rows);
 	pc = poptGetContext(prog, 1, argv, rows.popt, 0);
 	if (!pc)
 		return;
-	poptSetOtherOptionHelp(pc, synopsis);
+	(void)snprintf(usage, sizeof(usage), "[OPTION...]%s%s", *synopsis ? " " : "", synopsis);
+	poptSetOtherOptionHelp(pc, usage);
 	poptPrintHelp(pc, stdout, 0);
 	poptFreeContext(pc);
 }

@@ -16,7 +16,7 @@ setup() { load helpers; }
 @test "every command has a summary, a synopsis in --help, and the common options" {
 	for c in $(hwkey --complete '' | grep -vE '^(help|--)'); do
 		help=$(hwkey "$c" --help)
-		grep -q "^Usage: hwkey $c" <<<"$help"
+		grep -qE "^Usage: hwkey $c \[OPTION\.\.\.\]( .*[^ ])?$" <<<"$help"
 		for o in --help --quiet --verbose --batch --repository; do
 			grep -q -e "$o" <<<"$help"
 		done
@@ -28,7 +28,7 @@ setup() { load helpers; }
 	for c in $(hwkey --complete '' | grep -vE '^(help|--)'); do
 		fails 2 'unknown option' hwkey "$c" --no-such-option
 		fails 2 'only once' hwkey "$c" --batch --batch
-		hwkey "$c" --help | grep -q '^Usage:.*\.\.\.' || fails 2 'unexpected argument' hwkey "$c" a b c d
+		hwkey "$c" --help | grep -q '^Usage:.*\.\.\..*\.\.\.' || fails 2 'unexpected argument' hwkey "$c" a b c d
 	done
 }
 
