@@ -219,7 +219,8 @@ int ask_new_secret(const struct env *env, const char *name, const char *text, st
 
 int confirm(struct hwkey *hw, const char *question, struct err *e)
 {
-	AUTO_CLOSE int tty = hw->batch ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	const bool can_ask = !hw->batch && isatty(STDIN_FILENO);	/* a script's question is nobody's */
+	AUTO_CLOSE int tty = can_ask ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
 	AUTO_SECRET struct secret answer = { 0 };
 	char text[256];
 	int r;

@@ -66,7 +66,7 @@ int complete(struct hwkey *, int argc, const char **argv);	/* hwkey --complete W
 int read_secret_file(const char *file, size_t max, struct secret *ret, struct err *e);
 /* To OUTPUT (NULL or "-": standard output). A file is created 0600, never overwritten, there whole or not at all. */
 int write_secret_output(const char *output, const struct secret *, bool force_tty, struct err *e);
-/* "Remove key 'x'? [y/N]" on the terminal; --batch or no terminal: EACCES. */
+/* "Remove key 'x'? [y/N]" on the terminal; --batch, or standard input is no terminal: EACCES. */
 int confirm(struct hwkey *, const char *question, struct err *e);
 /* env.ask: $CREDENTIALS_DIRECTORY/NAME, then a prompt on the terminal unless --batch. */
 int ask_secret(const struct env *, const char *name, const char *prompt, struct secret *ret, struct err *e);
