@@ -6,15 +6,57 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-/* Octal, as in fstab(5): for what separates fields, and for '#', which starts a comment. */
+static const char crypttab[] = "/etc/crypttab";
+
+/* What separates fields, and '#', which starts a comment. */
+static bool is_special(char c)
+{
+	return (unsigned char)c <= ' ' || c == '\\' || c == '#' || c == 0x7f;
+}
+
+/* Octal where it must be, as in fstab(5). */
 static void print_field(const char *s)
 {
 	for (; *s; s++) {
-		if ((unsigned char)*s <= ' ' || *s == '\\' || *s == '#' || *s == 0x7f)
+		if (is_special(*s))
 			(void)printf("\\%03o", (unsigned char)*s);
 		else
 			(void)putchar(*s);
 	}
+}
+
+/* Whether DM, as print_field() writes it, starts a line of /etc/crypttab. */
+static bool has_entry(const char *line, const char *dm)
+{
+	char field[5];
+
+	for (line += strspn(line, " \t"); *dm; dm++) {
+		size_t n;
+
+		(void)snprintf(field, sizeof(field), is_special(*dm) ? "\\%03o" : "%c", (unsigned char)*dm);
+		n = strlen(field);
+		if (strncmp(line, field, n) != 0)
+			return false;
+		line += n;
+	}
+	return *line == ' ' || *line == '\t';
+}
+
+/* What is appended to a file that has it already is not what systemd takes. */
+static void tell_known(struct hwkey *hw, const char *dm)
+{
+	FILE *f = fopen(crypttab, "re");
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+
+	while (f && !found && getline(&line, &size, f) > 0)
+		found = has_entry(line, dm);
+	free(line);
+	if (f)
+		(void)fclose(f);
+	if (found)
+		note(&hw->env, "'%s' has an entry '%s' already: replace it, do not add another one", crypttab, dm);
 }
 
 static bool is_block_device(const char *path)
@@ -51,6 +93,7 @@ static void print_line(struct hwkey *hw, const char *path, const char *dm)
 {
 	char uuid[37];
 
+	tell_known(hw, dm);
 	find_uuid(hw, path, uuid);
 	print_field(dm);
 	if (uuid[0])

@@ -50,6 +50,9 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	sum=$(sha256sum <"$img")
 	fails 7 'holds data (ext4); --force erases it' hwkey luks-format "$img" vol1
 	fails 4 'not confirmed' setsid hwkey luks-format "$img" vol1 --force
+	run script -qec "hwkey luks-format '$img' vol1 --force </dev/null" /dev/null
+	[ "$status" -eq 4 ]
+	[[ $output == *'--batch does not ask'* && $output != *'[y/N]'* ]]
 	[ "$(sha256sum <"$img")" = "$sum" ]
 	hwkey luks-format -q --batch --force "$img" vol1
 	opens
@@ -438,6 +441,17 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 		cryptsetup token import --token-id 1 "$img"
 	hwkey setvp -q --force "$img" vol1
 	[ "$(meta '.tokens["1"] | keys_unsorted')" = '["type","keyslots","verification-pattern"]' ]
+}
+
+@test "crypttab tells of a name that /etc/crypttab has already" {
+	[ "$(id -u)" -eq 0 ] || skip 'needs mount namespaces'
+	hwkey generate -q vol2 --volumes '/dev/none:two#2,/dev/other:two'
+	mkdir etc
+	printf '# a comment\ntwo\\0432\tUUID=x\tnone\tluks\ntwo2 x\n' >etc/crypttab
+	unshare -m --propagation private bash -c 'mount -t overlay -o ro,lowerdir=etc:/etc hwkey /etc && hwkey crypttab vol2' >out 2>err
+	[ "$(grep -c already err)" -eq 1 ]
+	grep -q "an entry 'two#2' already" err
+	[ "$(wc -l <out)" -eq 2 ]
 }
 
 @test "crypttab names volumes by path or UUID, escaped" {
