@@ -153,7 +153,7 @@ int cryptsetup_token_open_pin(struct crypt_device *cd, int token, const char *pi
 	if (r == 0)
 		return give(&s, password, password_len);
 	crypt_logf(cd, CRYPT_LOG_ERROR, "hwkey: token %d%s%s%s: %s\n", token, t.name[0] ? " (key '" : "", t.name,
-		   t.name[0] ? "')" : "", e.msg);
+		   t.name[0] ? "')" : "", r == -ENOANO && !pin ? "its PIN is the passphrase of the keystore" : e.msg);
 	return r;
 }
 

@@ -142,8 +142,10 @@ code() { opens --debug "$@" 2>&1 | sed -n 's/.*Token [0-9]* (hwkey) open failed 
 	hwkey pks-config -q --add-slot passphrase --passphrase-file new
 	hwkey pks-config -q --remove-slot plain
 	[ "$(code </dev/null)" = -55 ]	# ENOANO
-	echo 1234 | opens
-	not opens <<<wrong
+	echo 1234 | opens 2>err
+	grep -qxF "hwkey: token 0 (key 'vol1'): its PIN is the passphrase of the keystore" err
+	not opens <<<wrong 2>err
+	grep -q 'wrong passphrase' err
 	[ "$(HWKEY_PKS_DIR=$PWD/absent code </dev/null)" = -11 ]
 }
 
