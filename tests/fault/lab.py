@@ -94,6 +94,12 @@ def digest(path):
     return h.digest()
 
 
+def names(path):
+    """Of all files below PATH, with their sizes."""
+    return tuple(sorted((os.path.relpath(os.path.join(d, f), path), os.lstat(os.path.join(d, f)).st_size)
+                        for d, _, files in os.walk(path) for f in files))
+
+
 def environment(work):
     cred = os.path.join(work, "cred")
     return {
