@@ -50,14 +50,17 @@ static int must_be_free(const struct repo *repo, const char *name, struct err *e
 
 /*
  * After R of a change under the intent "settle": what is left of the old state, or of the new one, goes. An error here
- * undoes nothing of the outcome, and the next opener repeats it.
+ * undoes nothing of the outcome, but a token that should be gone may be there still: the intent stays, and the next
+ * command repeats this. STATE: "is removed".
  */
-static int end_settle(const struct repo *repo, int r)
+static int end_settle(const struct repo *repo, int r, const char *name, const char *state, struct err *e)
 {
-	struct err ignored;
+	struct err own, *to = r < 0 ? &own : e;		/* what failed first is what is told */
+	int end = intent_finish(repo, to);
 
-	(void)intent_finish(repo, &ignored);
-	return r;
+	if (r < 0 || end == 0)
+		return r;
+	return err_prefix(e, "key '%s' %s, but the next command must finish that", name, state);
 }
 
 /* A file that another program put there meanwhile is not ours to settle. */
@@ -94,7 +97,7 @@ static int create(struct repo *repo, const struct entry *entry, const struct par
 		r = repo_write_info(repo, file_name(name, ".info").s, &entry->props, false, e);
 	if (r == 0)
 		r = commit_sync(repo, name, "is added", e);
-	return end_settle(repo, r);
+	return end_settle(repo, r, name, "is added", e);
 }
 
 int repo_add(struct repo *repo, const struct entry *entry, struct err *e)
@@ -211,7 +214,7 @@ int repo_rename(struct repo *repo, const char *from, const char *to, struct err 
 	r = link_parts(repo, from, to, e);
 	if (r == 0)
 		r = move_info(repo, from, to, e);
-	return end_settle(repo, r);
+	return end_settle(repo, r, from, "is renamed", e);
 }
 
 /* Commit: .info is gone. A key without one goes too, by its .skey. */
@@ -228,5 +231,5 @@ int repo_remove(struct repo *repo, const char *name, struct err *e)
 	r = file_remove(repo, file_name(name, ".info").s, e);
 	if (r == 0)
 		r = commit_sync(repo, name, "is removed", e);
-	return end_settle(repo, r);
+	return end_settle(repo, r, name, "is removed", e);
 }

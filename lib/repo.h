@@ -87,8 +87,9 @@ int repo_read_info(const struct repo *, const char *name, struct entry *ret, str
 int repo_names(const struct repo *, char ***ret, size_t *ret_n, struct err *e);
 
 /*
- * Durable on return. All need REPO_WRITE. On error nothing has changed, but for one case: the change is made and could not
- * be made durable. Then the message says that it is made.
+ * Durable on return. All need REPO_WRITE. On error nothing has changed, but for two cases: the change is made and could not
+ * be made durable, or what it leaves behind could not be removed. Then the message says that it is made; the next command
+ * does the rest.
  */
 int repo_add(struct repo *, const struct entry *, struct err *e);			/* EEXIST */
 /* ENOENT. TOKEN_TOO: .skey and .renc become what the entry holds as well; an empty .staged removes .renc. */

@@ -463,3 +463,15 @@ assert {x["file"] for x in p} == {"xts_ep11.skey", "junk.skey", "link.skey"}, p'
 	[ "$few" -le 100 ]
 	[ "$((many - few_listed))" -le $((1996 * 6 + 200)) ]
 }
+
+@test "repository: a removal that leaves something behind says so, and the next command finishes it" {
+	hwkey generate a
+	mkdir "$repo/a.renc"
+	fails 1 "key 'a' is removed, but the next command must finish that" hwkey remove --force a
+	fails 6 'left' hwkey check
+	[ -z "$(hwkey list)" ]
+	rmdir "$repo/a.renc"
+	hwkey generate b
+	[ -z "$(hwkey check)" ]
+	[ "$(ls "$repo")" = "$(printf 'b.info\nb.skey')" ]
+}

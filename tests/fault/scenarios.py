@@ -15,6 +15,12 @@ hwkey validate >/dev/null
 hwkey check >/dev/null
 for f in repo/.hwkey.tmp repo/.hwkey.intent pks/.new; do [ ! -e $f ] || { echo "left over: $f" >&2; exit 1; }; done
 """
+# What a command that says it is done has done by itself: no change is under way, no token without its .info.
+REPO_DONE = """
+for f in repo/.hwkey.* repo/*.skey; do
+case $f in *'*'*) ;; *.skey) [ -e "${f%.skey}.info" ] ;; *) false ;; esac || exit 1
+done
+"""
 KEYS = """
 umask 077
 hwkey generate k1 --description first
@@ -30,7 +36,7 @@ STORED = "echo one | hwkey pks-write o1 -; echo two | hwkey pks-write o2 -"
 
 
 def repo(name, command, setup=KEYS, dump=REPO, after=REPO_AFTER, **more):
-    return Scenario(name, setup, command, dump, after, **more)
+    return Scenario(name, setup, command, dump, after, done=REPO_DONE, **more)
 
 
 def pks(name, command, setup=STORED, dump=OBJECTS, after=OBJECTS_AFTER, **more):

@@ -18,6 +18,7 @@
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/module.h"
+#include "lib/repo-internal.h"
 #include "lib/token.h"
 
 const char module_dir[] = "";
@@ -32,6 +33,18 @@ int fsync(int fd)
 		return -1;
 	}
 	return (int)syscall(SYS_fsync, fd);
+}
+
+/* So does the N-th unlinkat(2). */
+static int bad_unlink;
+
+int unlinkat(int fd, const char *name, int flags)
+{
+	if (bad_unlink && --bad_unlink == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_unlinkat, fd, name, flags);
 }
 
 #define AUTO_REPO AUTO(repo_done)
@@ -357,42 +370,58 @@ static void look(char *ret, size_t size)
 	}
 }
 
+struct change {
+	int (*run)(struct repo *, struct err *);
+	const char *after, *says;
+};
+
+/* The change whose N-th FAULT fails; whether there was such a one, and whether it was told that all is done all the same. */
+static bool change_with(const struct change *c, int *fault, int n, bool *told)
+{
+	AUTO_REPO struct repo repo = { .dirfd = -1, .lockfd = -1 };
+	char seen[128] = "";
+	struct err e = { 0 };
+	bool hit;
+
+	open_writer(&repo);
+	add(&repo, "a", "token", NULL);
+	*fault = n;
+	if (c->run(&repo, &e) == 0) {		/* then nothing is left to be done */
+		assert_int_equal(e.code, 0);
+		assert_false(there(INTENT));
+		assert_int_equal(there("a.skey"), there("a.info"));
+	}
+	hit = *fault == 0;
+	*fault = 0;
+	repo_done(&repo);
+	*told = *told || (e.code && strstr(e.msg, c->says));
+	look(seen, sizeof(seen));
+	assert_string_equal(seen, !e.code || strstr(e.msg, c->says) ? c->after : "a a;");
+	assert_false(there(INTENT));
+	assert_int_equal(there("a.skey"), there("a.info"));
+	return hit;
+}
+
 /* An error means that nothing has changed, or it says that all has. */
 static void says_what_is_done(void **state)
 {
-	static const struct {
-		int (*run)(struct repo *, struct err *);
-		const char *after, *says;
-	} changes[] = {
+	static const struct change changes[] = {
 		{ add_b, "a a;b b;", "is added" }, { change_a, "a changed;", "is changed" }, { update_a, "a changed;", "is changed" },
 		{ rename_a, "c a;", "is renamed" }, { remove_a, "", "is removed" },
 	};
+	int *const faults[] = { &bad_sync, &bad_unlink };
 
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
 		bool told = false;
-		int r = -EIO;
 
-		for (int n = 1; r < 0; n++) {
-			AUTO_REPO struct repo repo = { .dirfd = -1, .lockfd = -1 };
-			char seen[128] = "";
-			struct err e = { 0 };
+		for (size_t f = 0; f < ARRAY_SIZE(faults); f++) {
+			bool hit = true;
 
-			make_dir(state);
-			open_writer(&repo);
-			add(&repo, "a", "token", NULL);
-			bad_sync = n;
-			r = changes[i].run(&repo, &e);
-			if (bad_sync)		/* not so many: the loop ends */
-				assert_int_equal(r, 0);
-			else if (r == 0)	/* after the outcome was durable */
-				r = -EIO;
-			else if (strstr(e.msg, changes[i].says))
-				told = true;
-			bad_sync = 0;
-			repo_done(&repo);
-			look(seen, sizeof(seen));
-			assert_string_equal(seen, !e.code || strstr(e.msg, changes[i].says) ? changes[i].after : "a a;");
-			assert_int_equal(remove_dir(state), 0);
+			for (int n = 1; hit; n++) {
+				make_dir(state);
+				hit = change_with(&changes[i], faults[f], n, &told);
+				assert_int_equal(remove_dir(state), 0);
+			}
 		}
 		assert_true(told);
 	}
