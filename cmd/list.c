@@ -20,9 +20,15 @@ struct listing {
 	const struct hwkey *hw;
 	const struct values *o;
 	struct out *out;
+	bool last_look;
 	size_t shown, damaged;
 	struct err why;			/* of the first damaged one */
 };
+
+static void listing_done(struct listing *l)
+{
+	out_free(l->out);
+}
 
 /* TYPE is as .info says it, or without the family before its first '-', as new keys are asked for: HWKEY-LOCAL, local. */
 static bool is_type(const char *type, const char *asked)
@@ -95,28 +101,46 @@ static int show_matching(struct listing *l, const struct args *args, struct err 
 		if (!matches(args, names[i]))
 			continue;
 		r = show_one(l, names[i], e);
-		if (r == -ENOENT)		/* removed meanwhile */
+		if (r == -ENOENT && l->last_look)
 			r = 0;
 	}
 	return r;
 }
 
+/* A key that went away meanwhile may be there under another name: then all is looked at again. */
+static int look(struct listing *l, const struct args *args, bool names, struct err *e)
+{
+	enum { LOOKS = 5 };
+	const struct listing empty = *l;
+	struct err own = { 0 };
+	int r = -ENOENT;
+
+	for (int i = 1; r == -ENOENT && i <= (names ? 1 : LOOKS); i++) {
+		listing_done(l);
+		*l = empty;
+		l->last_look = i == LOOKS;
+		r = out_open(&l->out, "keys", key_columns, &l->hw->out, &own);
+		if (r == 0)
+			r = (names ? show_names : show_matching)(l, args, &own);
+	}
+	if (r < 0)
+		*e = own;
+	return r;
+}
+
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
-	AUTO_OUT struct out *out = NULL;
-	struct listing l = { .hw = hw, .o = values };
+	AUTO(listing_done) struct listing l = { .hw = hw, .o = values };
 	bool names = args->argc > 0;
-	int r = out_open(&out, "keys", key_columns, &hw->out, e);
+	int r;
 
 	for (int i = 0; i < args->argc; i++)
 		names = names && is_name(args->argv[i]);
-	l.out = out;
-	if (r == 0)
-		r = (names ? show_names : show_matching)(&l, args, e);
+	r = look(&l, args, names, e);
 	if (r == 0 && !l.shown && (args->argc || l.o->type || l.o->volume))
 		r = err_set(e, ENOENT, "no key matches");
 	if (r == 0)
-		r = out_print(out, e);
+		r = out_print(l.out, e);
 	if (r == 0 && l.damaged > 1)
 		r = err_set(e, EBADMSG, "%zu keys are damaged: see 'hwkey check'", l.damaged);
 	else if (r == 0 && l.damaged)

@@ -32,23 +32,25 @@ static void check_pattern(struct device *dev, const struct key_ops *ops, const s
 		(void)err_set(&res->reason, EBADMSG, "the token holds another key than the repository says");
 }
 
-static void check_key(struct hwkey *hw, const char *name, struct result *res)
+/* -ENOENT: no such key. What else is wrong with it is the result. */
+static int check_key(struct hwkey *hw, const char *name, struct result *res)
 {
 	AUTO_ENTRY struct entry entry = { 0 };
 	const struct key_ops *ops;
 	struct device *dev;
 	struct key key;
+	int r = repo_read(&hw->repo, name, &entry, &res->reason);
 
-	if (repo_read(&hw->repo, name, &entry, &res->reason) < 0 ||
-	    key_parse(entry.token.data, entry.token.len, &key, &res->reason) < 0)
-		return;
+	if (r < 0 || key_parse(entry.token.data, entry.token.len, &key, &res->reason) < 0)
+		return r == -ENOENT ? r : 0;
 	res->type = key_type_name(key.type);
 	if (device_of_key(hw->devices, &entry.token, &dev, &ops, &res->reason) < 0 ||
 	    ops->verify(dev, &entry.token, &res->state, &res->reason) < 0)
-		return;
+		return 0;
 	check_pattern(dev, ops, &entry, res);
 	if (!res->reason.code)
 		(void)key_volumes_check(hw, &entry, &res->reason);
+	return 0;
 }
 
 /* 5 is worth retrying elsewhere or later, 6 is not: the worst of all keys decides the exit status. */
@@ -57,38 +59,65 @@ static int worst(int a, int b)
 	return err_exit_status(b) > err_exit_status(a) ? b : a;
 }
 
-static int validate_one(struct hwkey *hw, const char *name, struct out *out, int *code, struct err *e)
+struct validation {
+	struct hwkey *hw;
+	struct out *out;
+	bool named, last_look;		/* the names were given; what went away meanwhile is passed over */
+	int code;
+};
+
+static void validation_done(struct validation *v)
+{
+	out_free(v->out);
+}
+
+static int validate_one(struct validation *v, const char *name, struct err *e)
 {
 	struct result res = { 0 };
+	int r = check_key(v->hw, name, &res);
 
-	check_key(hw, name, &res);
-	*code = worst(*code, res.reason.code);
+	if (r < 0 && !v->named)
+		return v->last_look ? 0 : r;
+	v->code = worst(v->code, res.reason.code);
 	res.status = !res.reason.code ? "valid" : err_exit_status(res.reason.code) == 6 ? "invalid" : "unknown";
-	return out_row(out, (const char *const[]){ name, res.type, res.status, res.state.under[0] ? res.state.under : NULL,
-						   res.pattern, res.reason.code ? res.reason.msg : NULL }, e);
+	return out_row(v->out, (const char *const[]){ name, res.type, res.status, res.state.under[0] ? res.state.under : NULL,
+						      res.pattern, res.reason.code ? res.reason.msg : NULL }, e);
+}
+
+static int validate_all(struct validation *v, const struct args *args, struct err *e)
+{
+	AUTO_FREE char **all = NULL;
+	const char *const *names = args->argv;
+	size_t n = (size_t)args->argc;
+	int r = 0;
+
+	if (!v->named) {
+		r = repo_names(&v->hw->repo, &all, &n, e);
+		names = (const char *const *)all;
+	}
+	if (r == 0)
+		r = out_open(&v->out, "keys", columns, &v->hw->out, e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = validate_one(v, names[i], e);
+	return r;
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
-	AUTO_FREE char **all = NULL;
-	AUTO_OUT struct out *out = NULL;
-	const char *const *names = args->argv;
-	size_t n = (size_t)args->argc;
-	int code = 0, r = 0;
+	enum { LOOKS = 5 };
+	AUTO(validation_done) struct validation v = { 0 };
+	int r = -ENOENT;
 
 	(void)values;
-	if (n == 0) {
-		r = repo_names(&hw->repo, &all, &n, e);
-		names = (const char *const *)all;
+	for (int i = 1; r == -ENOENT && i <= LOOKS; i++) {	/* what went away may be there under another name */
+		validation_done(&v);
+		v = (struct validation){ .hw = hw, .named = args->argc > 0, .last_look = i == LOOKS };
+		r = validate_all(&v, args, e);
 	}
 	if (r == 0)
-		r = out_open(&out, "keys", columns, &hw->out, e);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = validate_one(hw, names[i], out, &code, e);
-	if (r == 0)
-		r = out_print(out, e);
-	if (r == 0 && code)
-		return err_set(e, code, "not every key is valid here");
+		r = out_print(v.out, e);
+	if (r == 0 && v.code)
+		return err_set(e, v.code, "not every key is valid here");
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "cleanup.h"
@@ -14,6 +15,7 @@
 
 struct check {
 	struct repo *repo;
+	int *lock;			/* of a reader, shared: taken when something looks wrong, unless a writer has it */
 	bool repair;
 	int (*see)(void *ctx, const struct repo_problem *);
 	void *ctx;
@@ -37,13 +39,31 @@ static int move_aside(const struct check *c, const char *file, const char *suffi
 	return dir_sync(c->repo->dirfd, &e);
 }
 
+/* What looks wrong may be half of its change. If not, none begins before this is over. */
+static bool writer_at_work(const struct check *c)
+{
+	if (c->repo->lockfd >= 0)
+		return false;
+	if (*c->lock < 0)
+		*c->lock = openat(c->repo->dirfd, ".lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return *c->lock >= 0 && flock(*c->lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* A file of which there is one only while a writer is at work, or was killed: 1 if that. */
+static int is_left(const struct check *c, const char *file)
+{
+	int r = file_exists(c->repo, file, c->e);
+
+	return r <= 0 ? r : writer_at_work(c) ? 0 : file_exists(c->repo, file, c->e);
+}
+
 static int check_intent(const struct check *c)
 {
-	int r = file_exists(c->repo, INTENT, c->e);
+	int r = is_left(c, INTENT);
 
 	if (r <= 0)
 		return r;
-	if (!c->repair)		/* a reader that could not finish it, or a writer at work */
+	if (!c->repair)		/* a reader that could not finish it */
 		return tell(c, INTENT, "a change is not finished", "finish or undo it", -1);
 	return tell(c, INTENT, "is no change of ours", "move it to .hwkey.intent.broken", move_aside(c, INTENT, ".broken"));
 }
@@ -51,7 +71,10 @@ static int check_intent(const struct check *c)
 static int check_temp(const struct check *c, const char *file)
 {
 	struct err e;
+	int r = is_left(c, file);
 
+	if (r <= 0)
+		return r;
 	return tell(c, file, "is what a killed writer left", "remove it", c->repair ? file_remove(c->repo, file, &e) : -1);
 }
 
@@ -195,21 +218,52 @@ static int check_pair(const struct check *c, const char *name)
 	return r < 0 ? r : check_token(c, name);
 }
 
+struct pair { int info, token; };	/* 1: there, 0: not, else -errno */
+
+static struct pair look(const struct check *c, const char *name)
+{
+	int info = file_exists(c->repo, file_name(name, ".info").s, c->e);
+
+	return (struct pair){ info, info < 0 ? info : file_exists(c->repo, file_name(name, ".skey").s, c->e) };
+}
+
+/* Whether a change of NAME is under way. What is no whole key is damaged only if it is so at the last look, too. */
+static bool is_changing(const struct check *c, const char *name, struct pair *ret)
+{
+	*ret = look(c, name);
+	for (int looks = 1; ret->token >= 0 && !(ret->info && ret->token) && looks < REPO_LOOKS; looks++) {
+		bool writer = writer_at_work(c);
+
+		if (writer && intent_names(c->repo, name))
+			return true;
+		*ret = look(c, name);
+		if (!writer)
+			break;
+	}
+	return false;
+}
+
 /* FILE is NAME and one of the suffixes; .info sorts first. */
 static int check_name(const struct check *c, const char *file, const char *name)
 {
 	const char *suffix = file + strlen(name);
-	int info = file_exists(c->repo, file_name(name, ".info").s, c->e);
-	int token = info < 0 ? info : file_exists(c->repo, file_name(name, ".skey").s, c->e);
+	struct pair there;
+	int r;
 
-	if (token < 0)
-		return token;
+	if (is_changing(c, name, &there))
+		return 0;
+	if (there.token < 0)
+		return there.token;
+	if (there.info && there.token)
+		return strcmp(suffix, ".info") == 0 ? check_pair(c, name) : 0;
+	r = file_exists(c->repo, file, c->e);
+	if (r <= 0)				/* gone meanwhile */
+		return r;
 	if (!strcmp(suffix, ".skey"))
-		return info ? 0 : tell(c, file, "has no .info beside it", "write one that says what the token tells",
-				       c->repair ? rebuild(c, name, &(struct props){ 0 }, false) : -1);
-	if (token == 0)
-		return tell(c, file, "has no .skey beside it", "move it aside as *.orphan", move_aside(c, file, ".orphan"));
-	return strcmp(suffix, ".info") == 0 ? check_pair(c, name) : 0;
+		return tell(c, file, "has no .info beside it", "write one that says what the token tells",
+			    c->repair ? rebuild(c, name, &(struct props){ 0 }, false) : -1);
+	return there.token ? 0 : tell(c, file, "has no .skey beside it", "move it aside as *.orphan",
+				      move_aside(c, file, ".orphan"));
 }
 
 static int check_one(const struct check *c, const char *file)
@@ -231,7 +285,8 @@ static int check_one(const struct check *c, const char *file)
 
 int repo_check(struct repo *repo, bool repair, int (*see)(void *ctx, const struct repo_problem *), void *ctx, struct err *e)
 {
-	const struct check c = { repo, repair, see, ctx, e };
+	AUTO_CLOSE int lock = -1;
+	const struct check c = { repo, &lock, repair, see, ctx, e };
 	AUTO_FREE char **files = NULL;
 	size_t n;
 	int r = repo->dirfd < 0 ? 0 : check_intent(&c);

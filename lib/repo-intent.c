@@ -106,6 +106,21 @@ static int intent_read(const struct repo *repo, struct blob *ret, struct err *e)
 	return r;
 }
 
+bool intent_names(const struct repo *repo, const char *name)
+{
+	AUTO_BLOB struct blob line = { 0 };
+	struct err ignored;
+	char *save, *word;
+
+	if (intent_read(repo, &line, &ignored) < 0)
+		return false;
+	(void)strtok_r((char *)line.data, " ", &save);	/* the verb */
+	while ((word = strtok_r(NULL, " ", &save)))
+		if (!strcmp(word, name))
+			return true;
+	return false;
+}
+
 int intent_finish(const struct repo *repo, struct err *e)
 {
 	AUTO_BLOB struct blob line = { 0 };

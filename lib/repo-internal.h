@@ -41,5 +41,9 @@ void temp_remove(const struct repo *);			/* what a killed writer left; not while
 int intent_write(const struct repo *, const char *verb, const char *a, const char *b, struct err *e);	/* durable */
 /* Does what the intent says and removes it; can be interrupted and repeated. EBADMSG: there is one, but not ours. */
 int intent_finish(const struct repo *, struct err *e);
+/* Whether a change of NAME is under way, or was cut short: what looks like damage may be half of it. */
+bool intent_names(const struct repo *, const char *name);
+/* A reader takes no lock: so often it looks again before it calls something damaged or gone. */
+enum { REPO_LOOKS = 5 };
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "err.h"
@@ -145,7 +146,7 @@ static int read_info(const struct repo *repo, const char *name, struct props *re
 	if (r != -ENOENT)
 		return r;
 	r = file_exists(repo, file_name(name, ".skey").s, e);
-	if (r > 0)
+	if (r > 0 && !intent_names(repo, name))
 		return err_set(e, EBADMSG, "key '%s' lacks its '%s': run 'hwkey check'", name, info.s);
 	return r < 0 ? r : err_set(e, ENOENT, "no key '%s'", name);
 }
@@ -174,15 +175,11 @@ static int read_beside(const struct repo *repo, const char *name, struct entry *
 	return r < 0 ? r : 0;
 }
 
-static int read_entry(const struct repo *repo, const char *name, bool whole, struct entry *ret, struct err *e)
+static int read_once(const struct repo *repo, const char *name, bool whole, struct entry *ret, struct err *e)
 {
 	AUTO_ENTRY struct entry entry = { 0 };
-	int r = repo_check_name(name, e);
+	int r = read_info(repo, name, &entry.props, e);
 
-	if (r == 0 && repo->dirfd < 0)
-		r = err_set(e, ENOENT, "no key '%s'", name);
-	if (r == 0)
-		r = read_info(repo, name, &entry.props, e);
 	if (r == 0)
 		r = read_token(repo, name, &entry.token, e);
 	if (r == 0 && whole)
@@ -194,6 +191,53 @@ static int read_entry(const struct repo *repo, const char *name, bool whole, str
 	*ret = entry;
 	entry = (struct entry){ 0 };
 	return 0;
+}
+
+/* A writer replaces .info last, and says in the intent that it is at it. */
+static bool is_unsettled(const struct repo *repo, const char *name, const struct stat *before)
+{
+	struct stat now = { 0 };
+
+	if (intent_names(repo, name))
+		return true;
+	(void)fstatat(repo->dirfd, file_name(name, ".info").s, &now, AT_SYMLINK_NOFOLLOW);
+	return now.st_ino != before->st_ino || now.st_ctim.tv_sec != before->st_ctim.tv_sec ||
+	       now.st_ctim.tv_nsec != before->st_ctim.tv_nsec;
+}
+
+/* All files of one state, if WHOLE; a change that was cut short and cannot be finished from here is waited for in vain. */
+static int read_settled(const struct repo *repo, const char *name, bool whole, struct entry *ret, struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+	struct stat before = { 0 };
+	struct err own;			/* E is not touched when a second look succeeds */
+	int r;
+
+	for (int looks = 1;; looks++) {
+		if (whole)
+			(void)fstatat(repo->dirfd, file_name(name, ".info").s, &before, AT_SYMLINK_NOFOLLOW);
+		r = read_once(repo, name, whole, ret, &own);
+		if (looks == REPO_LOOKS || !(r == -EBADMSG || (r == 0 && whole && is_unsettled(repo, name, &before))))
+			break;
+		if (r == 0) {
+			entry_done(ret);
+			(void)nanosleep(&pause, NULL);
+		}
+	}
+	if (r < 0)
+		*e = own;
+	return r;
+}
+
+static int read_entry(const struct repo *repo, const char *name, bool whole, struct entry *ret, struct err *e)
+{
+	int r = repo_check_name(name, e);
+
+	if (r < 0)
+		return r;
+	if (repo->dirfd < 0)
+		return err_set(e, ENOENT, "no key '%s'", name);
+	return repo->lockfd >= 0 ? read_once(repo, name, whole, ret, e) : read_settled(repo, name, whole, ret, e);
 }
 
 int repo_read(const struct repo *repo, const char *name, struct entry *ret, struct err *e)

@@ -6,6 +6,7 @@
  * from the first call after its execve on. Modes:
  *   count   print the number of system calls           list    print "N NAME-OR-NUMBER" for each
  *   killb N   SIGKILL before the N-th is executed      killa N   after it
+ *   meanwhile N   before the N-th the shell runs $FAULTAT_MEANWHILE to its end
  *   err N ERRNO   the N-th is not executed and fails   short N   the N-th transfers half of what it was asked for
  *
  * Exit status: the command's, 128 + signal if it was killed, 124 after the time limit (FAULTAT_SECONDS, default 20),
@@ -34,7 +35,7 @@
 #include <linux/ptrace.h>
 
 enum { TIMED_OUT = 124, FAILED = 125 };
-enum mode { COUNT, LIST, KILLB, KILLA, ERR, SHORT };
+enum mode { COUNT, LIST, KILLB, KILLA, MEANWHILE, ERR, SHORT };
 
 struct run {
 	enum mode mode;
@@ -46,7 +47,7 @@ struct run {
 	int out;		/* descriptor for what we print */
 };
 
-static const char *const mode_names[] = { "count", "list", "killb", "killa", "err", "short" };
+static const char *const mode_names[] = { "count", "list", "killb", "killa", "meanwhile", "err", "short" };
 
 static const struct { long nr; const char *name; bool transfers; } calls[] = {
 	{ SYS_read, "read", true }, { SYS_pread64, "pread64", true }, { SYS_write, "write", true },
@@ -154,6 +155,15 @@ static const char *call_name(uint64_t nr, bool *ret_transfers)
 	return number;
 }
 
+static void run_meanwhile(void)
+{
+	const char *command = getenv("FAULTAT_MEANWHILE");
+	int status = command ? system(command) : -1;
+
+	if (status < 0)
+		fail("FAULTAT_MEANWHILE");
+}
+
 /* Entering a call. False: the command is to be killed now. */
 static bool on_entry(struct run *run, pid_t pid, uint64_t nr)
 {
@@ -167,6 +177,8 @@ static bool on_entry(struct run *run, pid_t pid, uint64_t nr)
 		return true;
 	if (run->mode == KILLB)
 		return false;
+	if (run->mode == MEANWHILE)
+		run_meanwhile();
 	run->hit = pid;
 	if (run->mode == ERR || (run->mode == SHORT && transfers))
 		call_enter(run, pid);
@@ -306,7 +318,7 @@ int main(int argc, char **argv)
 	int at = parse(argc, argv, &run);
 
 	if (at < 0) {
-		fprintf(stderr, "usage: faultat count|list|killb N|killa N|err N ERRNO|short N -- COMMAND...\n");
+		fprintf(stderr, "usage: faultat count|list|killb N|killa N|meanwhile N|err N ERRNO|short N -- COMMAND...\n");
 		return FAILED;
 	}
 	if (run.mode >= ERR && !CAN_CHANGE) {
