@@ -96,11 +96,18 @@ static size_t stem(const char *file)
 	return strcmp(file + len - 5, ".info") == 0 ? len - 5 : 0;
 }
 
+/* A link to a file elsewhere, put here by somebody: what we would do to the one is done to the other. */
+static bool has_other_name(const struct stat *st)
+{
+	return !S_ISREG(st->st_mode) || st->st_nlink > 1;
+}
+
 static int mend_mode(const struct check *c, const char *file)
 {
 	AUTO_CLOSE int fd = openat(c->repo->dirfd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
 
-	if (!c->repair || fd < 0 || fchown(fd, (uid_t)-1, c->repo->gid) < 0)
+	if (!c->repair || fd < 0 || fstat(fd, &st) < 0 || has_other_name(&st) || fchown(fd, (uid_t)-1, c->repo->gid) < 0)
 		return -1;
 	return fchmod(fd, c->repo->mode);
 }
@@ -113,9 +120,11 @@ static int check_file(const struct check *c, const char *file)
 		return errno == ENOENT ? 0 : tell(c, file, "cannot be read", NULL, -1);
 	if (!S_ISREG(st.st_mode))
 		return tell(c, file, "is no regular file and will not be used", NULL, -1);
-	if ((st.st_mode & 07777) != c->repo->mode || st.st_gid != c->repo->gid)
-		return tell(c, file, "has not the repository's mode or group", "set them", mend_mode(c, file));
-	return 0;
+	if ((st.st_mode & 07777) == c->repo->mode && st.st_gid == c->repo->gid)
+		return 0;
+	if (has_other_name(&st))
+		return tell(c, file, "has not the repository's mode or group, and another name elsewhere", NULL, -1);
+	return tell(c, file, "has not the repository's mode or group", "set them", mend_mode(c, file));
 }
 
 static int write_info(const struct check *c, const char *name, const struct props *props, bool replace, struct err *e)

@@ -40,26 +40,33 @@ static int open_dir(struct repo *repo, unsigned flags, struct err *e)
 	return 0;
 }
 
-/* The group shares the lock as it shares the keys, whatever the creator's umask was. */
-static void share_lock(const struct repo *repo)
+/*
+ * The group shares the lock as it shares the keys, whatever the creator's umask was. A link to a file elsewhere, which
+ * somebody put there under this name, keeps its mode and group.
+ */
+static int share_lock(const struct repo *repo, struct err *e)
 {
 	struct stat st;
 
-	if (fstat(repo->lockfd, &st) < 0 || st.st_uid != geteuid())
-		return;
+	if (fstat(repo->lockfd, &st) < 0 || st.st_uid != geteuid() ||
+	    (st.st_gid == repo->gid && (st.st_mode & 07777) == repo->mode))
+		return 0;
+	if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
+		return err_set(e, EPERM, "'.lock' has another name or is no file: remove it, if nothing is at work here");
 	if (st.st_gid != repo->gid)
 		(void)!fchown(repo->lockfd, (uid_t)-1, repo->gid);
-	if ((st.st_mode & 07777) != repo->mode)
-		(void)fchmod(repo->lockfd, repo->mode);
+	(void)fchmod(repo->lockfd, repo->mode);
+	return 0;
 }
 
 static int begin_write(struct repo *repo, struct err *e)
 {
 	int r = lock_take(repo->dirfd, ".lock", &(struct file_attr){ repo->mode, repo->gid }, &repo->lockfd, e);
 
+	if (r == 0)
+		r = share_lock(repo, e);
 	if (r < 0)
 		return err_prefix(e, "repository '%s'", repo->path);
-	share_lock(repo);
 	r = intent_finish(repo, e);
 	if (r == 0)
 		temp_remove(repo);

@@ -475,3 +475,34 @@ assert {x["file"] for x in p} == {"xts_ep11.skey", "junk.skey", "link.skey"}, p'
 	[ -z "$(hwkey check)" ]
 	[ "$(ls "$repo")" = "$(printf 'b.info\nb.skey')" ]
 }
+
+@test "repository: a file with a second name elsewhere keeps its mode and group" {
+	hwkey generate a
+	victim=$BATS_TEST_TMPDIR/victim
+	echo mine >"$victim"
+	chmod 640 "$victim"
+	ln -f "$victim" "$repo/.lock"
+	fails 4 "'.lock' has another name" hwkey change a --description x
+	[ "$(stat -c %a "$victim")" = 640 ]
+	rm "$repo/.lock"
+	ln "$victim" "$repo/b.skey"
+	hwkey generate c
+	run -6 hwkey check --repair
+	[[ $output == *"b.skey"*"another name"* ]]
+	[ "$(stat -c %a "$victim")" = 640 ]
+	[ "$(cat "$victim")" = mine ]
+	chmod 600 "$victim"
+	chgrp nogroup "$victim"
+	run -6 hwkey check --repair
+	[ "$(stat -c %G "$victim")" = nogroup ]
+}
+
+@test "repository: a copy of it by hard links, as backups make it, changes nothing" {
+	hwkey generate a
+	cp -al "$repo" "$BATS_TEST_TMPDIR/backup"
+	hwkey generate b
+	hwkey change a --description new
+	[ -z "$(hwkey check --repair)" ]
+	[ "$(ls -A "$BATS_TEST_TMPDIR/backup")" = "$(printf '.lock\na.info\na.skey')" ]
+	! grep -q new "$BATS_TEST_TMPDIR/backup/a.info"
+}
