@@ -24,6 +24,10 @@ struct out_format {
 
 struct out;
 
+/*
+ * In JSON, where text must be UTF-8, a byte of a value that is not is U+FFFD and two hex digits (so are the three bytes of
+ * U+FFFD itself). --raw writes control characters, bytes over 0x7e and then backslashes as \xNN, and blanks always.
+ */
 /* NAME is the JSON member that holds the rows. COLUMNS end with a NULL name. Unknown --output column: EINVAL. */
 int out_open(struct out **ret, const char *name, const struct column *, const struct out_format *, struct err *e);
 /* VALUES in the order of the columns; NULL: none (JSON null, "-" in a table). Booleans are "1" or "0". Copied. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/blob.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/module.h"
@@ -135,17 +136,69 @@ static char *format_array(const char *v, char *ret)
 	return ret;
 }
 
+/* Bytes of the well-formed character at P (Unicode, table 3-7: no surrogate, nothing longer than it must be); 0: none. */
+static size_t utf8_len(const unsigned char *p)
+{
+	size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)		/* ends at the NUL at the latest */
+			return 0;
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
+	    (*p == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/*
+ * JSON is UTF-8, a name or property may be any bytes: one that is no UTF-8 becomes U+FFFD and its two hex digits. So do the
+ * bytes of U+FFFD itself, and all can be told back.
+ */
+static char *format_utf8(const char *v)
+{
+	static const char mark[] = "\xef\xbf\xbd";
+	char *cell = malloc(5 * strlen(v) + 1), *at = cell;
+
+	for (; cell && *v; v++) {
+		size_t n = strncmp(v, mark, 3) != 0 ? utf8_len((const unsigned char *)v) : 0;
+
+		if (n) {
+			memcpy(at, v, n);
+			at += n;
+			v += n - 1;
+		} else {
+			memcpy(at, mark, 3);
+			hex_encode(v, 1, at + 3);
+			at += 5;
+		}
+	}
+	if (cell)
+		*at = '\0';
+	return cell;
+}
+
+static char *format_json(const struct column *c, const char *v)
+{
+	char *text = format_utf8(v), *array;
+
+	if (!text || c->type != OUT_LIST)
+		return text;
+	array = malloc(6 * strlen(text) + 5);
+	if (array)
+		(void)format_array(text, array);
+	free(text);
+	return array;
+}
+
 /* A list in a table or a record is one cell, "a, b". */
-static char *format_cell(const struct out *o, const struct column *c, const char *v)
+static char *format_text(const struct out *o, const struct column *c, const char *v)
 {
 	size_t n = 0;
-	char *cell = malloc(6 * strlen(v) + 5);
+	char *cell = malloc(2 * strlen(v) + 4);
 
 	if (!cell)
 		return NULL;
-	if (c->type == OUT_LIST && o->format.json)
-		return format_array(v, cell);
-	if (c->type == OUT_BOOL && !o->format.json)
+	if (c->type == OUT_BOOL)
 		return strcpy(cell, *v == '1' ? "yes" : "no");
 	for (; *v; v++) {
 		if (*v == '\n' && c->type == OUT_LIST) {
@@ -176,8 +229,8 @@ static int add_row(struct out *o, const char *const *values, struct err *e)
 		if (!v && (o->format.json || o->format.record))
 			continue;
 		for (const char *p = v; p && *p; p++)
-			o->foreign = o->foreign || *p < ' ' || *p == 0x7f;
-		cell = format_cell(o, c, v ? v : "-");
+			o->foreign = o->foreign || (unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f;
+		cell = o->format.json ? format_json(c, v) : format_text(o, c, v ? v : "-");
 		if (!cell || scols_line_refer_data(line, i, cell) < 0) {
 			free(cell);
 			return err_nomem(e);

@@ -506,3 +506,29 @@ assert {x["file"] for x in p} == {"xts_ep11.skey", "junk.skey", "link.skey"}, p'
 	[ "$(ls -A "$BATS_TEST_TMPDIR/backup")" = "$(printf '.lock\na.info\na.skey')" ]
 	! grep -q new "$BATS_TEST_TMPDIR/backup/a.info"
 }
+
+@test "repository: JSON is UTF-8, whatever bytes a name or a property has" {
+	hwkey generate $'k\xff' --description $'\xc3\xa9 \xe9\xed\xa0\x80\xc0\x80\xf5 a\\b \xef\xbf\xbd' --volumes $'/dev/x\xfe:a,/dev/y:b'
+	hwkey generate plain --description $'\xc3\xa9\xf0\x9f\x94\x91'
+	cd "$BATS_TEST_TMPDIR"
+	hwkey list --json >out.json
+	iconv -f UTF-8 -t UTF-8 out.json >/dev/null
+	python3 - out.json <<'END'
+import json, re, sys
+k = {k["name"]: k for k in json.load(open(sys.argv[1], encoding="utf-8"))["keys"]}
+def back(s):	# as the manual says
+    return re.sub("\ufffd(..)|(.)", lambda m: m[1] and bytes.fromhex(m[1]).decode("latin-1") or
+                  m[2].encode().decode("latin-1"), s).encode("latin-1")
+odd = k["k\ufffdff"]
+assert back(odd["description"]) == b"\xc3\xa9 \xe9\xed\xa0\x80\xc0\x80\xf5 a\\b \xef\xbf\xbd", odd["description"]
+assert odd["volumes"] == ["/dev/x\ufffdfe:a", "/dev/y:b"], odd["volumes"]
+assert k["plain"]["description"] == "\u00e9\U0001f511", k["plain"]
+END
+	for options in '--json' '--json --output name,description'; do
+		# shellcheck disable=SC2086
+		hwkey list $options | jq -e '.keys | length == 2' >/dev/null
+	done
+	hwkey show $'k\xff' --json | jq -e . >/dev/null
+	hwkey validate --json | jq -e . >/dev/null
+	[ "$(hwkey list --raw --noheadings --output name | head -n 1)" = 'k\xff' ]
+}
