@@ -166,8 +166,7 @@ static int prompt(int tty, const char *text, bool echo, struct secret *ret, stru
 	guard_end(&g);			/* a signal that waited is obeyed here */
 	if (r < 0)
 		return r;
-	*ret = s;
-	s = (struct secret){ 0 };
+	*ret = TAKE(s);
 	return 0;
 }
 
@@ -212,8 +211,7 @@ int ask_new_secret(const struct env *env, const char *name, const char *text, st
 		return err_set(e, EINVAL, "an empty passphrase protects nothing");
 	if (first.len != again.len || memcmp(first.data, again.data, first.len) != 0)
 		return err_set(e, EINVAL, "the two passphrases differ");
-	*ret = first;
-	first = (struct secret){ 0 };
+	*ret = TAKE(first);
 	return 0;
 }
 

@@ -41,8 +41,7 @@ int volume_prepare(struct hwkey *hw, const char *key_file, bool ask, struct volu
 		r = read_secret_file(key_file, PASSPHRASE_MAX, &passphrase, e);
 	if (r < 0)
 		return r;
-	*ret = (struct volume){ .ops = table, .passphrase = passphrase };
-	passphrase = (struct secret){ 0 };
+	*ret = (struct volume){ .ops = table, .passphrase = TAKE(passphrase) };
 	ret->source = (struct luks_source){ .find = find, .devices = hw->devices, .env = &hw->env };
 	ret->auth = (struct luks_auth){ .source = &ret->source, .ask = ask };
 	if (key_file)

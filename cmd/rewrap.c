@@ -96,8 +96,7 @@ static int job_store(struct hwkey *hw, struct job *j, struct blob *token, struct
 	if (r < 0)
 		return err_prefix(e, "key '%s'", j->name);
 	blob_done(&j->entry.token);
-	j->entry.token = *token;
-	*token = (struct blob){ 0 };
+	j->entry.token = TAKE(*token);
 	r = entry_stamp(&j->entry, "reencipher-time", e);
 	if (r == 0 && volumes && *volumes)
 		r = props_set(&j->entry.props, PROP_RENEW_VOLUMES, volumes, e);

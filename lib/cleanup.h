@@ -14,6 +14,9 @@ static inline void auto_close(int *fd) { if (*fd >= 0) (void)close(*fd); }
 #define AUTO_FREE AUTO(auto_free)
 #define AUTO_CLOSE AUTO(auto_close)	/* for descriptors that were only read; a writer checks close() itself */
 
+/* What X owns, for another owner; X is left empty: *ret = TAKE(blob); */
+#define TAKE(x) ({ __typeof__(x) taken_ = (x); (x) = (__typeof__(x)){ 0 }; taken_; })
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif

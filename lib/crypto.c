@@ -196,8 +196,7 @@ int base64_decode(const char *text, size_t len, struct blob *ret, struct err *e)
 		return r;
 	if (again.len != len || memcmp(again.data, text, len) != 0)
 		return not_base64(e);
-	*ret = b;
-	b = (struct blob){ 0 };
+	*ret = TAKE(b);
 	return 0;
 }
 

@@ -63,8 +63,7 @@ int file_read_at(int dirfd, const char *name, size_t max, struct blob *ret, stru
 		r = read_exact(fd, &b, name, e);
 	if (r < 0)
 		return r;
-	*ret = b;
-	b = (struct blob){ 0 };
+	*ret = TAKE(b);
 	return 0;
 }
 

@@ -26,8 +26,7 @@ int out_open(struct out **ret, const char *name, const struct column *columns, c
 	r = h->module->open(&h->out, name, columns, f, e);
 	if (r < 0)
 		return r;
-	*ret = (struct out *)h;
-	h = NULL;
+	*ret = (struct out *)TAKE(h);
 	return 0;
 }
 

@@ -277,7 +277,6 @@ int entry_init(struct entry *ret, const char *name, const struct key *key, const
 		r = fill(&entry, key, about, e);
 	if (r < 0)
 		return r;
-	*ret = entry;
-	entry = (struct entry){ 0 };
+	*ret = TAKE(entry);
 	return 0;
 }

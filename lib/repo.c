@@ -195,8 +195,7 @@ static int read_once(const struct repo *repo, const char *name, bool whole, stru
 		r = err_nomem(e);
 	if (r < 0)
 		return r;
-	*ret = entry;
-	entry = (struct entry){ 0 };
+	*ret = TAKE(entry);
 	return 0;
 }
 

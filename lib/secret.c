@@ -102,8 +102,7 @@ int secret_random(struct secret *ret, size_t len, struct err *e)
 	if (r < 0)
 		return r;
 	s.len = len;
-	*ret = s;
-	s = (struct secret){ 0 };
+	*ret = TAKE(s);
 	return 0;
 }
 
@@ -133,8 +132,7 @@ int secret_read(struct secret *ret, int fd, size_t max, struct err *e)
 		r = fill(&s, fd, max, e);
 	if (r < 0)
 		return r;
-	*ret = s;
-	s = (struct secret){ 0 };
+	*ret = TAKE(s);
 	return 0;
 }
 

@@ -100,8 +100,7 @@ int container_seal(const struct container *c, const unsigned char root[ROOT_KEY]
 	explicit_bzero(key, sizeof(key));
 	if (r < 0)
 		return r;
-	*ret = b;
-	b = (struct blob){ 0 };
+	*ret = TAKE(b);
 	return 0;
 }
 

@@ -119,8 +119,7 @@ int root_unlock(const struct device *dev, int dir, struct err *e)
 	if (r < 0)
 		return r;
 	s.len = sizeof(struct session);
-	*dev->session = s;
-	s = (struct secret){ 0 };
+	*dev->session = TAKE(s);
 	return 0;
 }
 

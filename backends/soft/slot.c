@@ -158,8 +158,7 @@ int slot_make(const struct slot *s, const unsigned char root[ROOT_KEY], const st
 	r = slot_protect(&full, root, passphrase, file.data, e);
 	if (r < 0)
 		return r;
-	*ret = file;
-	file = (struct secret){ 0 };
+	*ret = TAKE(file);
 	return 0;
 }
 

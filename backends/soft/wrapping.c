@@ -228,8 +228,7 @@ int token_wrap(const struct store *s, const struct wrapping *w, const struct tok
 	explicit_bzero(key, sizeof(key));
 	if (r < 0)
 		return r;
-	*ret = b;
-	b = (struct blob){ 0 };
+	*ret = TAKE(b);
 	return 0;
 }
 
@@ -278,8 +277,7 @@ int token_unwrap(const struct store *s, const struct blob *token, enum token_kin
 	if (r < 0)
 		return r;
 	clear.len = t.payload_len;
-	*ret = clear;
-	clear = (struct secret){ 0 };
+	*ret = TAKE(clear);
 	if (ret_under)
 		*ret_under = w;
 	return 0;

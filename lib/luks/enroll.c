@@ -309,7 +309,6 @@ int luks_recovery(struct luks *l, const struct luks_auth *a, struct secret *ret,
 		r = pair_add(l, &o, &(struct pair){ .passphrase = &key }, ret_slot, e);
 	if (r < 0)
 		return r;
-	*ret = key;
-	key = (struct secret){ 0 };
+	*ret = TAKE(key);
 	return 0;
 }

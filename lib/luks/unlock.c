@@ -38,8 +38,7 @@ static int take_volume_key(struct luks *l, int slot, const struct secret *passph
 	}
 	if (r < 0)
 		return luks_fail(l, r, e, "cannot get the volume key");
-	*ret = (struct luks_opener){ .volume_key = key };
-	key = (struct secret){ 0 };
+	*ret = (struct luks_opener){ .volume_key = TAKE(key) };
 	return 1;
 }
 

@@ -46,8 +46,7 @@ static int key_seal(const struct device *dev, const struct seal_ops *ops, const 
 		r = err_set(e, EIO, "device '%s' does not open what it sealed", dev->id);
 	if (r < 0)
 		return r;
-	*ret = sealed;
-	sealed = (struct blob){ 0 };
+	*ret = TAKE(sealed);
 	return 0;
 }
 
