@@ -5,11 +5,11 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/crypto.h"
 #include "lib/err.h"
 #include "lib/repo.h"
+#include "lib/utc.h"
 
 static void json_freep(json_object **j) { json_object_put(*j); }
 #define AUTO_JSON AUTO(json_freep)
@@ -217,15 +217,6 @@ static json_object *slots_array(uint32_t slots)
 	return NULL;
 }
 
-static void now(char ret[21])
-{
-	time_t t = time(NULL);
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm) || !strftime(ret, 21, "%Y-%m-%dT%H:%M:%SZ", &tm))
-		(void)snprintf(ret, 21, "1970-01-01T00:00:00Z");
-}
-
 static int to_text(json_object *j, struct blob *ret, struct err *e)
 {
 	const char *s = json_object_to_json_string_ext(j, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -240,20 +231,18 @@ int luks_token_format(const struct luks_token *t, struct blob *ret, struct err *
 {
 	AUTO_JSON json_object *j = json_object_new_object();
 	AUTO_BLOB struct blob text = { 0 };
-	char created[21];
+	char created[UTC_SIZE] = "";
 	int r = base64_encode(t->blob.data, t->blob.len, &text, e);
 
+	if (r == 0 && !t->created[0])
+		r = utc_now(created, e);
 	if (r < 0)
 		return r;
-	if (t->created[0])
-		(void)snprintf(created, sizeof(created), "%s", t->created);
-	else
-		now(created);
 	if (!add_text(j, "type", LUKS_TOKEN_TYPE) || !add(j, "keyslots", slots_array(t->slots)) ||
 	    !add(j, "v", json_object_new_int(VERSION)) || !add_text(j, "name", t->name) ||
 	    !add_text(j, "backend", t->backend) || !add_text(j, "blob", (const char *)text.data) ||
 	    !add_text(j, "vol", t->vol) || (t->pattern[0] && !add_text(j, "pattern", t->pattern)) ||
-	    !add_text(j, "state", t->pending ? "pending" : "ok") || !add_text(j, "created", created))
+	    !add_text(j, "state", t->pending ? "pending" : "ok") || !add_text(j, "created", t->created[0] ? t->created : created))
 		return err_nomem(e);
 	return to_text(j, ret, e);
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "lib/blob.h"
+#include "lib/utc.h"
 
 struct err;
 
@@ -33,7 +34,7 @@ struct luks_token {
 	char vol[37];
 	char pattern[65];		/* empty: none */
 	bool pending;
-	char created[21];		/* sorts by time */
+	char created[UTC_SIZE];		/* sorts by time */
 	uint32_t slots;			/* bit n: keyslot n */
 };
 

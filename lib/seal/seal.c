@@ -7,26 +7,25 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "lib/backend.h"
 #include "lib/err.h"
 #include "lib/module.h"
 #include "lib/secret.h"
+#include "lib/utc.h"
 #include "stream.h"
 
 static int header_fill(struct sealed_header *h, const struct device *dev, const char *label, struct err *e)
 {
-	const time_t now = time(NULL);
-	struct tm tm;
+	int r = utc_now(h->created, e);
 
+	if (r < 0)
+		return r;
 	if (label && strlen(label) >= sizeof(h->label))
 		return err_set(e, EINVAL, "label is longer than %d bytes", SEALED_LABEL_MAX);
 	(void)snprintf(h->backend, sizeof(h->backend), "%s", dev->backend->name);
 	(void)snprintf(h->device, sizeof(h->device), "%s", dev->id);
 	(void)snprintf(h->label, sizeof(h->label), "%s", label ? label : "");
-	if (!gmtime_r(&now, &tm) || !strftime(h->created, sizeof(h->created), "%Y-%m-%dT%H:%M:%SZ", &tm))
-		return err_set(e, ERANGE, "the clock is out of range");
 	return random_bytes(h->salt, sizeof(h->salt), e);
 }
 

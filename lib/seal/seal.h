@@ -27,6 +27,7 @@
 #include <stddef.h>
 
 #include "lib/blob.h"
+#include "lib/utc.h"
 
 struct device;
 struct err;
@@ -42,7 +43,7 @@ enum {
 };
 
 struct sealed_header {
-	char backend[32], device[64], created[21];
+	char backend[32], device[64], created[UTC_SIZE];
 	char label[SEALED_LABEL_MAX + 1];	/* "" for none */
 	unsigned char salt[32];
 	const char *key;			/* base64, into the parsed bytes */

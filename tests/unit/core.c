@@ -9,11 +9,35 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/blob.h"
 #include "lib/err.h"
 #include "lib/opt.h"
 #include "lib/secret.h"
+#include "lib/utc.h"
+
+static time_t clock_now;
+
+time_t time(time_t *ret)
+{
+	if (ret)
+		*ret = clock_now;
+	return clock_now;
+}
+
+static void times_are_utc_or_none(void **state)
+{
+	char text[UTC_SIZE];
+	struct err e;
+
+	(void)state;
+	clock_now = 1735689599;
+	assert_int_equal(utc_now(text, &e), 0);
+	assert_string_equal(text, "2024-12-31T23:59:59Z");
+	clock_now = 253402300800;		/* 10000-01-01 */
+	assert_int_equal(utc_now(text, &e), -ERANGE);
+}
 
 static void errors_have_their_exit_status(void **state)
 {
@@ -142,7 +166,7 @@ static void options_are_parsed_and_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(errors_have_their_exit_status),
+		cmocka_unit_test(errors_have_their_exit_status), cmocka_unit_test(times_are_utc_or_none),
 		cmocka_unit_test(errors_are_prefixed_and_cut_not_overrun),
 		cmocka_unit_test(big_endian_and_hex),
 		cmocka_unit_test(secrets_are_read_whole_within_the_limit),
