@@ -6,35 +6,64 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "lib/env.h"
 #include "lib/file.h"
+#include "soft/container.h"
 #include "soft/names.h"
 
 static const char *const key_types[] = { "local", NULL };
 
 /* 0, or -errno. */
-static int look(const char *pks_dir, const char *file)
+static int look(const char *pks_dir, const char *file, struct stat *ret)
 {
 	char path[PATH_MAX];
 	int n = snprintf(path, sizeof(path), "%s/%s/%s", pks_dir, SOFT_DIR, file);
 
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return -ENAMETOOLONG;
-	return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	return lstat(path, ret) < 0 ? -errno : 0;
 }
 
-static const char *remark(const char *pks_dir)
+/* What can be told without opening it: all else is for 'hwkey doctor', which opens the keystore. */
+static bool is_container(const char *pks_dir, const char *file)
 {
+	struct stat st;
+	int r = look(pks_dir, file, &st);
+
+	if (r < 0)
+		return r != -ENOENT;
+	return S_ISREG(st.st_mode) && st.st_size >= CONTAINER_HEADER + CONTAINER_SIZE_MIN && st.st_size <= CONTAINER_MAX &&
+	       (st.st_size - CONTAINER_HEADER) % CONTAINER_SIZE_STEP == 0;
+}
+
+static void describe(const char *pks_dir, const char *grade, char *ret, size_t size)
+{
+	bool a = is_container(pks_dir, SOFT_A), b = is_container(pks_dir, SOFT_B);
+
+	if (a && b)
+		(void)snprintf(ret, size, "%s", grade);
+	else if (a || b)
+		(void)snprintf(ret, size, "'%s' is damaged, the other copy is used; %s", a ? SOFT_B : SOFT_A, grade);
+	else
+		(void)snprintf(ret, size, "damaged: neither '%s' nor '%s' is whole", SOFT_A, SOFT_B);
+}
+
+static void remark(const char *pks_dir, char *ret, size_t size)
+{
+	struct stat st;
 	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
-		if (look(pks_dir, soft_slots[i].file) == 0 || (i == 0 && look(pks_dir, FILE_TEMP) == 0))
-			return soft_slots[i].grade;
-	r = look(pks_dir, ".");
-	if (r == -ENOENT)
-		return "not initialised yet: first use creates it";
-	return r < 0 ? "protection: unknown, no permission to look" : "damaged: no root-key slot";
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++) {
+		if (look(pks_dir, soft_slots[i].file, &st) == 0 || (i == 0 && look(pks_dir, FILE_TEMP, &st) == 0)) {
+			describe(pks_dir, soft_slots[i].grade, ret, size);
+			return;
+		}
+	}
+	r = look(pks_dir, ".", &st);
+	(void)snprintf(ret, size, "%s", r == -ENOENT ? "not initialised yet: first use creates it" :
+		       r < 0 ? "protection: unknown, no permission to look" : "damaged: no root-key slot");
 }
 
 static int probe(const struct env *env, struct device **list, struct err *e);
@@ -49,5 +78,8 @@ const struct backend backend_soft = {
 
 static int probe(const struct env *env, struct device **list, struct err *e)
 {
-	return device_add(list, &backend_soft, env, "local", "software keystore", DEVICE_ONLINE, remark(env->pks_dir), e);
+	char why[sizeof(((struct device *)0)->why)];
+
+	remark(env->pks_dir, why, sizeof(why));
+	return device_add(list, &backend_soft, env, "local", "software keystore", DEVICE_ONLINE, why, e);
 }

@@ -148,6 +148,26 @@ static int tell(struct report *rep, const char *name, const struct finding *f, s
 	return out_row(rep->out, (const char *const[]){ name, verdicts[f->verdict], f->text }, e);
 }
 
+/*
+ * Whether the keystore is whole. Nobody is asked for its passphrase: one that needs it is not judged. A keystore that is not
+ * made yet (ENOENT) is none that is damaged.
+ */
+static void check_store(const struct device *d, struct finding *f)
+{
+	const struct backend_ops *ops;
+	struct store_info info;
+	struct err e = { 0 };
+	int r = d->roles & ROLE_STORE && d->state == DEVICE_ONLINE ? backend_ops(d, &ops, &e) : -ENOENT;
+
+	if (r == 0 && ops->store)
+		r = ops->store->info(d, &info, &e);
+	if (r == 0 && ops->store && info.damaged[0])
+		find(f, WARNING, "%s; damaged: %.*s: see 'hwkey pks-list --info'", d->backend->summary,
+		     (int)strcspn(info.damaged, "\n"), info.damaged);
+	else if (r < 0 && r != -ENOENT && r != -EACCES)
+		find(f, BAD, "%s", e.msg);
+}
+
 /* A row for each trust source. */
 static int tell_devices(struct hwkey *hw, struct report *rep, struct err *e)
 {
@@ -160,6 +180,7 @@ static int tell_devices(struct hwkey *hw, struct report *rep, struct err *e)
 		rep->usable += d->state == DEVICE_ONLINE;
 		(void)snprintf(name, sizeof(name), "%s:%s", d->backend->name, d->id);
 		(void)snprintf(f.text, sizeof(f.text), "%s; %s", d->backend->summary, d->why);
+		check_store(d, &f);
 		r = tell(rep, name, &f, e);
 	}
 	return r;
@@ -188,6 +209,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 
 	(void)values, (void)args;
 	rep.out = out;
+	hw->env.ask = NULL;		/* what is found is told in rows, and nobody is waited for */
+	hw->env.note = NULL;
 	if (r == 0)
 		r = report(hw, &rep, e);
 	if (r == 0 && !rep.usable)

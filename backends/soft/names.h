@@ -6,6 +6,8 @@
 #define SOFT_LOCK ".lock"	/* of writers */
 #define SOFT_DIR "system"	/* made whole by the first use, then never again */
 #define SOFT_NEW ".new"		/* what it is called until it is whole */
+#define SOFT_A "local.A"	/* containers: the newer one counts */
+#define SOFT_B "local.B"
 
 /* The root-key slots, weakest first: with one of them in a thief's hands the others protect nothing. */
 struct soft_slot {

@@ -162,7 +162,7 @@ static void format_slots(int dir, char *ret, size_t size)
 static void format_damaged(const struct store *s, char *ret, size_t size)
 {
 	ret[0] = '\0';
-	if (s->other != OTHER_GOOD)
+	if (s->other != OTHER_GOOD || !store_other_is_whole(s))
 		(void)snprintf(ret, size, "%s", container_files[!s->newest]);
 	for (size_t i = 0; i < ARRAY_SIZE(container_kept); i++)
 		if (faccessat(s->dir, container_kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)

@@ -13,8 +13,8 @@
 #include "lib/err.h"
 #include "lib/file.h"
 
-const char *const container_files[2] = { "local.A", "local.B" };
-const char *const container_kept[2] = { "local.A.damaged", "local.B.damaged" };
+const char *const container_files[2] = { SOFT_A, SOFT_B };
+const char *const container_kept[2] = { SOFT_A ".damaged", SOFT_B ".damaged" };
 
 enum { READ_TRIES = 20 };	/* a reader takes no lock: it can meet two commits in one reading */
 
@@ -236,6 +236,31 @@ static void tell_damage(const struct store *s)
 			  container_files[!s->newest], env->pks_dir,
 			  s->other == OTHER_NEWER ? ", or its writing was cut short" : " or missing",
 			  (unsigned long long)s->now.generation, container_files[s->newest]);
+}
+
+static bool other_opens(const struct store *s)
+{
+	AUTO_SECRET struct secret plain = { 0 };
+	struct candidate c = { 0 };
+	struct err ignored;
+	bool opens = candidate_read(s, !s->newest, &c, &ignored) == 0 && !c.err.code &&
+		     secret_alloc(&plain, c.header.size, &ignored) == 0 &&
+		     container_open(&c.header, c.file.data, session_of(s->dev)->root, plain.data, &ignored) == 0;
+
+	blob_done(&c.file);
+	return opens;
+}
+
+bool store_other_is_whole(const struct store *s)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+
+	for (int tries = READ_TRIES; tries; tries--) {		/* it is the one that a writer overwrites */
+		if (other_opens(s))
+			return true;
+		(void)nanosleep(&pause, NULL);
+	}
+	return false;
 }
 
 int store_misses(const struct store *s, struct err *e)

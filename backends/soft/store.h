@@ -50,6 +50,8 @@ int store_open(struct store *ret, const struct device *, unsigned flags, struct 
 /* Makes .objects the next generation, durable on return. On error the old generation stays. */
 int store_commit(struct store *, struct err *e);
 void store_done(struct store *);
+/* Whether the file that is not in use opens, too; opening the store looks at its header only. */
+bool store_other_is_whole(const struct store *);
 /* For an object that is not in it: ENOENT, or EBADMSG if it may be in a newer generation that is damaged. */
 int store_misses(const struct store *, struct err *e);
 

@@ -40,3 +40,40 @@ verdict() { awk -v check="$1" 'index($0, check) == 1 { sub(check " *", ""); prin
 @test "doctor: JSON" {
 	hwkey doctor --json | jq -e '.checks | map(.verdict) | all(. == "ok" or . == "warning" or . == "bad")' || [ "$?" -eq 4 ]
 }
+
+@test "doctor and list-devices: a damaged keystore is told, and nobody is asked for its passphrase" {
+	cd "$BATS_TEST_TMPDIR"
+	local keystore=$HWKEY_PKS_DIR/system
+	remark() { hwkey list-devices --raw --noheadings --output remark; }
+	hwkey generate k
+	[[ $(remark) == protection:* ]]
+	cp -a "$keystore" "$BATS_TEST_TMPDIR/whole"
+	truncate -s 100 "$keystore/local.B"
+	[[ $(remark) == *"'local.B'"*damaged*plain* ]]
+	hwkey doctor >out || true
+	[ "$(verdict soft:local <out)" = warning ]
+	grep -q '^soft:local.*damaged: local.B' out
+	rm "$keystore/local.A"
+	[[ $(remark) == damaged:*neither* ]]
+	run hwkey doctor
+	[ "$status" -eq 4 ]
+	[ "$(verdict soft:local <<<"$output")" = bad ]
+	# What only its key can tell.
+	rm -r "$keystore"
+	cp -a "$BATS_TEST_TMPDIR/whole" "$keystore"
+	for f in A B; do
+		printf '\377\376\375' | dd of="$keystore/local.$f" bs=1 seek=1000 conv=notrunc status=none
+		hwkey doctor >out || true
+		[ "$(verdict soft:local <out)" = "$([ $f = A ] && echo warning || echo bad)" ]
+	done
+	rm -r "$keystore"
+	cp -a "$BATS_TEST_TMPDIR/whole" "$keystore"
+	(umask 077; printf x >pass)
+	hwkey pks-config --add-slot=passphrase --passphrase-file=pass
+	hwkey pks-config --remove-slot=plain
+	timeout 10 script -qec 'hwkey doctor' /dev/null >out || true
+	[ "$(verdict soft:local <out)" = ok ]
+	rm -r "$HWKEY_PKS_DIR"
+	hwkey doctor >out || true
+	[ ! -e "$HWKEY_PKS_DIR" ]
+}
