@@ -70,6 +70,11 @@ int err_hint(struct err *e, const char *fmt, ...)
 	return err_set(e, e->code, "%.400s; %.100s", old, hint);
 }
 
+bool err_is_resource(int code)
+{
+	return code == ENOMEM || code == EMFILE || code == ENFILE || code == EIO;
+}
+
 int err_nomem(struct err *e)
 {
 	return err_set(e, ENOMEM, "out of memory");

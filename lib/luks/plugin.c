@@ -57,7 +57,7 @@ static int answer_code(int r, const struct pin *pin)
 		return -ENOANO;
 	switch (-r) {
 	case ENODEV: case ENXIO: case ENOENT:	/* ENOENT: of the keystore, not of the token */
-	case EBUSY: case EAGAIN: case ETIMEDOUT: case ENOMEM: case EIO:
+	case EBUSY: case EAGAIN: case ETIMEDOUT: case ENOMEM: case EIO: case EMFILE: case ENFILE:
 		return -EAGAIN;
 	default:
 		return -ENOENT;

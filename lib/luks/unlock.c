@@ -70,7 +70,7 @@ static int open_by_plugin(struct luks *l, int id, struct err *e)
 	return r < 0 ? luks_fail(l, r, e, "token does not open") : 0;
 }
 
-/* -EACCES: no token opens; E says why the last one of ours did not. */
+/* -EACCES: no token opens; E says why the last one of ours did not. Where that is no refusal its own error is kept. */
 static int open_by_tokens(struct luks *l, const struct luks_source *src, struct luks_opener *ret, struct err *e)
 {
 	struct err why = { 0 }, quiet = { 0 };
@@ -91,7 +91,7 @@ static int open_by_tokens(struct luks *l, const struct luks_source *src, struct 
 		}
 	}
 	if (why.code)
-		return err_set(e, EACCES, "'%s': %s", l->volume, why.msg);
+		return err_set(e, err_is_resource(why.code) ? why.code : EACCES, "'%s': %s", l->volume, why.msg);
 	return err_set(e, EACCES, "no token opens '%s'", l->volume);
 }
 
@@ -134,7 +134,7 @@ int luks_authorize(struct luks *l, const struct luks_auth *a, struct luks_opener
 	(void)snprintf(prompt, sizeof(prompt), "Passphrase of volume '%s':", l->volume);
 	r = env->ask ? env->ask(env, ASK_NAME, prompt, &passphrase, e) : err_set(e, ENOKEY, "nobody can be asked");
 	if (r == -ENOKEY && no_token.code)
-		return err_set(e, EACCES, "%.240s; %.240s", no_token.msg, strdupa(e->msg));
+		return err_set(e, no_token.code, "%.240s; %.240s", no_token.msg, strdupa(e->msg));
 	if (r == -ENOKEY)
 		return err_set(e, EACCES, "'%s' needs a passphrase: %.240s", l->volume, strdupa(e->msg));
 	return r < 0 ? r : open_by_passphrase(l, &passphrase, ret, e);
@@ -167,6 +167,7 @@ struct test {
 	const struct luks_auth *auth;
 	const struct luks_see *see;
 	bool opens;
+	struct err failed;		/* what was no answer: memory, descriptors, a device */
 };
 
 static int test_row(void *ctx, const struct luks_row *known, struct err *e)
@@ -183,6 +184,8 @@ static int test_row(void *ctx, const struct luks_row *known, struct err *e)
 	t.slots = UINT32_C(1) << row.slot;
 	row.result = test_slot(c->l, c->auth, row.slot, row.token, &t, &why);
 	row.what = row.result < 0 ? why.msg : "opens";
+	if (row.result < 0 && err_is_resource(why.code))
+		c->failed = why;
 	c->opens |= row.result >= 0;
 	return c->see->row(c->see->ctx, &row, e);
 }
@@ -196,6 +199,8 @@ int luks_test(struct luks *l, const struct luks_auth *a, const struct luks_see *
 		r = luks_status(l, &(struct luks_see){ test_row, &c }, e);
 	if (r < 0 || c.opens)
 		return r;
+	if (c.failed.code)
+		return err_set(e, c.failed.code, "'%s': %.400s", l->volume, c.failed.msg);
 	return err_set(e, EACCES, "nothing that was tried opens '%s'", l->volume);
 }
 

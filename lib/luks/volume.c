@@ -23,10 +23,13 @@ static void keep_first_error(int level, const char *msg, void *ctx)
 
 int luks_fail(struct luks *l, int r, struct err *e, const char *what)
 {
-	/* libcryptsetup's EINVAL is no wrong use of ours, and its EPERM is a wrong passphrase. */
-	int code = r == -EINVAL ? EPROTO : r == -EPERM ? EACCES : r < 0 ? -r : EPROTO;
+	/*
+	 * libcryptsetup's EINVAL is no wrong use of ours, and its EPERM is a wrong passphrase. When it cannot open a file it
+	 * returns anything, and leaves the reason in errno.
+	 */
+	int code = err_is_resource(errno) ? errno : r == -EINVAL ? EPROTO : r == -EPERM ? EACCES : r < 0 ? -r : EPROTO;
 
-	if (l->log[0])
+	if (l->log[0] && !err_is_resource(code))
 		r = err_set(e, code, "'%s': %s: %s", l->volume, what, l->log);
 	else
 		r = err_set(e, code, "'%s': %s: %s", l->volume, what, strerror(code));
@@ -80,12 +83,14 @@ int luks_init(const struct luks_place *p, struct luks **ret, struct err *e)
 		luks_free(l);
 		return -e->code;
 	}
+	errno = 0;
 	if (p->header)
 		r = crypt_init_data_device(&l->cd, p->header, p->volume);
 	else
 		r = crypt_init(&l->cd, p->volume);
 	if (r < 0) {
-		errno = r == -ENOTBLK ? EOPNOTSUPP : -r;
+		if (!err_is_resource(errno))
+			errno = r == -ENOTBLK ? EOPNOTSUPP : -r;
 		r = err_sys(e, "cannot use volume '%s'", p->volume);
 		luks_free(l);
 		return r;
@@ -106,13 +111,16 @@ void luks_free(struct luks *l)
 	free(l);
 }
 
-/* 1 or 2; 0: no LUKS magic, neither in the first header nor where the second may be. */
+/* 1 or 2; 0: no LUKS magic, neither in the first header nor where the second may be; -1: errno. */
 static int luks_version(int fd)
 {
 	static const unsigned char first[] = "LUKS\xba\xbe", second[] = "SKUL\xba\xbe";
 	unsigned char b[8];
+	ssize_t n = pread(fd, b, sizeof(b), 0);
 
-	if (pread(fd, b, sizeof(b), 0) == sizeof(b) && !memcmp(b, first, 6))
+	if (n < 0)
+		return -1;
+	if (n == sizeof(b) && !memcmp(b, first, 6))
 		return (int)be_get(b + 6, 2);
 	for (off_t at = 0x4000; at <= 0x400000; at *= 2)	/* 16 KiB to 4 MiB: the sizes of a LUKS2 header */
 		if (pread(fd, b, sizeof(b), at) == sizeof(b) && !memcmp(b, second, 6))
@@ -123,6 +131,8 @@ static int luks_version(int fd)
 static int check_version(int fd, const char *header, struct err *e)
 {
 	switch (luks_version(fd)) {
+	case -1:
+		return err_sys(e, "cannot read '%s'", header);
 	case 0:
 		return err_set(e, EOPNOTSUPP, "'%s' is no LUKS2 volume", header);
 	case 1:
@@ -142,6 +152,7 @@ int luks_open(const struct luks_place *p, struct luks **ret, struct err *e)
 		return r;
 	r = check_version(l->fd, p->header ? p->header : p->volume, e);
 	if (r == 0) {
+		errno = 0;
 		r = crypt_load(l->cd, CRYPT_LUKS2, NULL);
 		if (r < 0)
 			r = luks_fail(l, r == -EINVAL ? -EBADMSG : r, e, "cannot read the LUKS2 header");

@@ -132,3 +132,21 @@ teardown() { [ "$state" = "$(state_of)" ]; }
 	fails 3 '--size creates' hwkey luks-format new k
 	fails 4 'passphrase' hwkey luks-format --size 32M new k
 }
+
+# Too few descriptors is the machine's failure: nothing is damaged, refused or missing because of it.
+@test "exit status: a lack of descriptors is told as such, by every command that reads" {
+	cp img vol
+	local commands=('luks-status vol' 'luks-recovery vol' 'luks-open --test vol' 'luks-enroll vol k' 'show k' 'unseal sealed' check
+		pks-list 'validate k' 'rewrap --plan k' 'list k') short=0
+	for c in "${commands[@]}"; do
+		for n in 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+			# shellcheck disable=SC2086
+			run bash -c "ulimit -n $n; exec hwkey $c </dev/null 2>&1"
+			[ "$status" -ne 0 ] || break
+			[[ $output != *'Too many open files'* ]] || short=$((short + 1))
+			[ "$status" -eq 1 ] || { echo "$c with $n descriptors: exit $status: $output"; return 1; }
+		done
+		[ "$status" -eq 0 ]
+	done
+	[ "$short" -gt 20 ]
+}
