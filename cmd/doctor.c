@@ -149,8 +149,8 @@ static int tell(struct report *rep, const char *name, const struct finding *f, s
 }
 
 /*
- * Whether the keystore is whole. Nobody is asked for its passphrase: one that needs it is not judged. A keystore that is not
- * made yet (ENOENT) is none that is damaged.
+ * Whether the keystore is whole. Nobody is asked for its passphrase: one that needs it is not judged. A keystore that is
+ * not made yet (ENOENT) is none that is damaged.
  */
 static void check_store(const struct device *d, struct finding *f)
 {

@@ -80,8 +80,9 @@ static int validate_one(struct validation *v, const char *name, struct err *e)
 		return v->last_look ? 0 : r;
 	v->code = worst(v->code, res.reason.code);
 	res.status = !res.reason.code ? "valid" : err_exit_status(res.reason.code) == 6 ? "invalid" : "unknown";
-	return out_row(v->out, (const char *const[]){ name, res.type, res.status, res.state.under[0] ? res.state.under : NULL,
-						      res.pattern, res.reason.code ? res.reason.msg : NULL }, e);
+	return out_row(v->out, (const char *const[]){ name, res.type, res.status,
+						      res.state.under[0] ? res.state.under : NULL, res.pattern,
+						      res.reason.code ? res.reason.msg : NULL }, e);
 }
 
 static int validate_all(struct validation *v, const struct args *args, struct err *e)

@@ -242,7 +242,8 @@ int luks_token_format(const struct luks_token *t, struct blob *ret, struct err *
 	    !add(j, "v", json_object_new_int(VERSION)) || !add_text(j, "name", t->name) ||
 	    !add_text(j, "backend", t->backend) || !add_text(j, "blob", (const char *)text.data) ||
 	    !add_text(j, "vol", t->vol) || (t->pattern[0] && !add_text(j, "pattern", t->pattern)) ||
-	    !add_text(j, "state", t->pending ? "pending" : "ok") || !add_text(j, "created", t->created[0] ? t->created : created))
+	    !add_text(j, "state", t->pending ? "pending" : "ok") ||
+	    !add_text(j, "created", t->created[0] ? t->created : created))
 		return err_nomem(e);
 	return to_text(j, ret, e);
 }

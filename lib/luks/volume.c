@@ -24,8 +24,8 @@ static void keep_first_error(int level, const char *msg, void *ctx)
 int luks_fail(struct luks *l, int r, struct err *e, const char *what)
 {
 	/*
-	 * libcryptsetup's EINVAL is no wrong use of ours, and its EPERM is a wrong passphrase. When it cannot open a file it
-	 * returns anything, and leaves the reason in errno.
+	 * libcryptsetup's EINVAL is no wrong use of ours, and its EPERM is a wrong passphrase. When it cannot open a
+	 * file it returns anything, and leaves the reason in errno.
 	 */
 	int code = err_is_resource(errno) ? errno : r == -EINVAL ? EPROTO : r == -EPERM ? EACCES : r < 0 ? -r : EPROTO;
 
