@@ -8,32 +8,36 @@
 
 static const char crypttab[] = "/etc/crypttab";
 
-/* What separates fields, and '#', which starts a comment. */
-static bool is_special(char c)
+/*
+ * What separates fields, and the '#' that would make the line a comment; any other stays as it is, because Debian's scripts
+ * decode octal but systemd takes it for the name.
+ */
+static bool is_special(char c, bool first)
 {
-	return (unsigned char)c <= ' ' || c == '\\' || c == '#' || c == 0x7f;
+	return (unsigned char)c <= ' ' || c == '\\' || (c == '#' && first) || c == 0x7f;
 }
 
 /* Octal where it must be, as in fstab(5). */
-static void print_field(const char *s)
+static void print_field(const char *field)
 {
-	for (; *s; s++) {
-		if (is_special(*s))
+	for (const char *s = field; *s; s++) {
+		if (is_special(*s, s == field))
 			(void)printf("\\%03o", (unsigned char)*s);
 		else
 			(void)putchar(*s);
 	}
 }
 
-/* Whether DM, as print_field() writes it, starts a line of /etc/crypttab. */
-static bool has_entry(const char *line, const char *dm)
+/* Whether NAME, as print_field() writes it, starts a line of /etc/crypttab. */
+static bool has_entry(const char *line, const char *name)
 {
 	char field[5];
 
-	for (line += strspn(line, " \t"); *dm; dm++) {
+	line += strspn(line, " \t");
+	for (const char *dm = name; *dm; dm++) {
 		size_t n;
 
-		(void)snprintf(field, sizeof(field), is_special(*dm) ? "\\%03o" : "%c", (unsigned char)*dm);
+		(void)snprintf(field, sizeof(field), is_special(*dm, dm == name) ? "\\%03o" : "%c", (unsigned char)*dm);
 		n = strlen(field);
 		if (strncmp(line, field, n) != 0)
 			return false;

@@ -447,7 +447,7 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	[ "$(id -u)" -eq 0 ] || skip 'needs mount namespaces'
 	hwkey generate -q vol2 --volumes '/dev/none:two#2,/dev/other:two'
 	mkdir etc
-	printf '# a comment\ntwo\\0432\tUUID=x\tnone\tluks\ntwo2 x\n' >etc/crypttab
+	printf '# a comment\ntwo#2\tUUID=x\tnone\tluks\ntwo2 x\n' >etc/crypttab
 	unshare -m --propagation private bash -c 'mount -t overlay -o ro,lowerdir=etc:/etc hwkey /etc && hwkey crypttab vol2' >out 2>err
 	[ "$(grep -c already err)" -eq 1 ]
 	grep -q "an entry 'two#2' already" err
@@ -457,9 +457,13 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 @test "crypttab names volumes by path or UUID, escaped" {
 	format
 	cp "$img" 'a#c'
-	hwkey generate -q vol3 --volumes "$PWD/a#c:dm#1,LABEL=x:dm2,/absent:dm3" 2>/dev/null
+	hwkey generate -q vol3 --volumes "$PWD/a#c:dm#1,LABEL=x:dm2,/absent:dm3,/absent2:#4" 2>/dev/null
 	hwkey crypttab -q >out
-	printf '%s\n' "dm\\0431	$PWD/a\\043c	none	luks" 'dm2	LABEL=x	none	luks' 'dm3	/absent	none	luks' | diff - out
+	printf '%s\n' "dm#1	$PWD/a#c	none	luks" 'dm2	LABEL=x	none	luks' 'dm3	/absent	none	luks' \
+		'\0434	/absent2	none	luks' | diff - out
+	for bad in '/dev/x y:d' $'/dev/x\ty:d' $'/dev/x\ny:d' '/dev/x\y:d' '/dev/x:d e' $'/dev/x:d\ne' '/dev/x:d\e' '/dev/x:d/e'; do
+		fails 2 'no volume' hwkey generate -q bad --volumes "$bad"
+	done
 	hwkey crypttab vol1 >out
 	[ ! -s out ]
 	fails 3 nokey hwkey crypttab nokey
