@@ -17,7 +17,8 @@ struct new_key {		/* options of both commands */
 	OPT_FLAG(s, key.xts, "xts", 'x', "Two keys, for XTS"), \
 	OPT_STR(s, key.description, "description", 'D', "TEXT", "Description of the key"), \
 	OPT_STR(s, key.volumes, "volumes", 'l', "VOL:DM,...", "Volumes that it is for, with their device-mapper names"), \
-	OPT_STR(s, key.volume_type, "volume-type", 0, "TYPE", "Type of these volumes: luks2 (default) or plain", .choices = volume_types), \
+	OPT_STR(s, key.volume_type, "volume-type", 0, "TYPE", "Type of these volumes: luks2 (default) or plain", \
+		.choices = volume_types), \
 	OPT_STR(s, key.sector_size, "sector-size", 'S', "BYTES", \
 		"Sector size of these volumes: 512, 1024, 2048, 4096; 0 (default): the system's", .choices = sector_sizes)
 

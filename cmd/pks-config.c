@@ -12,8 +12,10 @@ enum { PASSPHRASE_MAX = 4096, TYPED_MAX = 511 };	/* bytes: of a file, of a line 
 static const char *const slots[] = { "plain", "passphrase", NULL };
 
 static const struct opt opts[] = {
-	OPT_STR(struct opts, add_slot, "add-slot", 0, "SLOT", "Add a way to open the keystore: plain or passphrase", .choices = slots),
-	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one of them, but never the last", .choices = slots),
+	OPT_STR(struct opts, add_slot, "add-slot", 0, "SLOT", "Add a way to open the keystore: plain or passphrase",
+		.choices = slots),
+	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one of them, but never the last",
+		.choices = slots),
 	OPT_FLAG(struct opts, replace, "replace", 0, "Let --add-slot overwrite a slot: a new passphrase"),
 	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE", "The new passphrase ('-': standard input)",
 		.complete = COMPLETE_FILE),

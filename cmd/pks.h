@@ -12,10 +12,12 @@ extern const char *const pks_stores[], *const pks_consumers[];
 /* What says which object, in each command's options as .from. */
 struct pks_options { char *store, *consumer; bool label_hex; };
 
-#define PKS_OPT_STORE(s, m) OPT_STR(s, m, "store", 0, "STORE", "Use this keystore: local (default)", .choices = pks_stores)
+#define PKS_OPT_STORE(s, m) \
+	OPT_STR(s, m, "store", 0, "STORE", "Use this keystore: local (default)", .choices = pks_stores)
 #define PKS_OPTS_OBJECT(s) \
 	PKS_OPT_STORE(s, from.store), \
-	OPT_STR(s, from.consumer, "consumer", 0, "CONSUMER", "Whose object it is: os (default)", .choices = pks_consumers), \
+	OPT_STR(s, from.consumer, "consumer", 0, "CONSUMER", "Whose object it is: os (default)", \
+		.choices = pks_consumers), \
 	OPT_FLAG(s, from.label_hex, "label-hex", 0, "LABEL is in hexadecimal")
 
 int pks_open(struct hwkey *, const char *store, struct device **ret, const struct store_ops **ret_ops, struct err *e);
