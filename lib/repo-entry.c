@@ -240,13 +240,18 @@ int entry_stamp(struct entry *entry, const char *key, struct err *e)
 	return props_set(&entry->props, key, text, e);
 }
 
+/* Not by mktime(), which looks at the zone's file each time. The second round has the offset of that very time. */
 const char *entry_time(const char *text, char ret[21])
 {
-	struct tm tm = { .tm_isdst = -1 };
+	struct tm tm = { 0 }, local = { 0 };
 	const char *end = strptime(text, "%Y-%m-%d %H:%M:%S", &tm);
-	time_t t = end && !*end ? mktime(&tm) : -1;
+	time_t wall = timegm(&tm), t = wall;
 
-	return t != -1 && gmtime_r(&t, &tm) && strftime(ret, 21, "%Y-%m-%dT%H:%M:%SZ", &tm) ? ret : text;
+	if (!end || *end)
+		return text;
+	for (int i = 0; i < 2 && localtime_r(&t, &local); i++)
+		t = wall - local.tm_gmtoff;
+	return gmtime_r(&t, &tm) && strftime(ret, 21, "%Y-%m-%dT%H:%M:%SZ", &tm) ? ret : text;
 }
 
 static int fill(struct entry *entry, const struct key *key, const struct entry_about *about, struct err *e)
