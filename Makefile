@@ -163,7 +163,13 @@ bench: deps all ## figures against tests/bench/budget.tsv; WRITE=1 makes them th
 lab: deps ## the test kernel that 'make check-kernel' boots (4 min, once)
 	tests/kernel/uml-build modules
 
-check-kernel: deps all ## tests in kernels of their own (User-mode Linux), as root of a guest; LAB=off leaves them out
+# The simulated cards of IBM Z as a program for a guest, and a client of them.
+sim_tools := $(B)/sim/cards $(B)/sim/pkey
+$(B)/sim/%: tests/kernel/%.c $(call objs,$(sim_src)) $(B)/libhwkey.a
+	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cppflags) $$($(PKG_CONFIG) --cflags fuse3) $(all_cflags) -MMD -MP -MF $@.d \
+		$(all_ldflags) -o $@ $< $(filter %.o %.a,$^) $$($(PKG_CONFIG) --libs fuse3) $(LIBS_crypto)
+
+check-kernel: deps all $(sim_tools) ## tests in kernels of their own (User-mode Linux), as root of a guest; LAB=off leaves them out
 ifeq ($(LAB),off)
 	@echo 'LAB=off: NOT RUN: tests/kernel, all that needs a kernel of its own'
 else
@@ -239,4 +245,4 @@ help: ## this list
 
 FORCE:
 .PHONY: all check check-unit check-cli check-kernel check-faults check-faults-quick check-asan run-asan check-valgrind run-valgrind fuzz run-fuzz bench lab lint deps demo install uninstall clean help FORCE
--include $(patsubst %.c,$(B)/%.d,$(all_src) $(sim_src)) $(units:%=%.d)
+-include $(patsubst %.c,$(B)/%.d,$(all_src) $(sim_src)) $(units:%=%.d) $(sim_tools:%=%.d)

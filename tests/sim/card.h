@@ -148,7 +148,8 @@ int sim_protect_clear(const struct sim *, const unsigned char *clear, size_t len
 int sim_protected_open(const struct sim *, const unsigned char *protected, size_t len, unsigned char ret_clear[32]);
 /*
  * The AES key that a volume's tokens stand for, through a protected key as the kernel does it. XTS: two tokens, two halves.
- * EINVAL: not tokens (a clear key, too), or under a master key that no queue has. ENODEV: there is no queue to ask.
+ * EINVAL: not tokens (a clear key, too), or under a master key that no queue has. ENODEV: there is no queue to ask. EIO:
+ * the card refuses the token.
  */
 int sim_effective_key(struct sim *, bool xts, const unsigned char *tokens, size_t len, unsigned char ret[64],
 		      size_t *ret_len);

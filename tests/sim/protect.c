@@ -92,7 +92,7 @@ int sim_protect(struct sim *s, struct sim_list l, const unsigned char *token, si
 	return r;
 }
 
-/* One token's key. A token that no queue can open is the caller's fault, unless no queue is there at all. */
+/* One token's key. If no queue has its master key that is the caller's fault, unless no queue is there at all. */
 static int effective_half(struct sim *s, const unsigned char *token, const struct sim_token *t, unsigned char *ret,
 			  size_t *n)
 {
@@ -104,7 +104,7 @@ static int effective_half(struct sim *s, const unsigned char *token, const struc
 	if (r == -ENODEV && sim_apqns_for_type(s, t->type, NULL, NULL, 0, any, &queues) == 0)
 		return -EINVAL;
 	if (r < 0)
-		return r == -EIO ? -EINVAL : r;
+		return r;
 	*n = len - 32;
 	return sim_protected_open(s, protected, len, ret);
 }
