@@ -31,6 +31,7 @@ static const struct column repair_columns[] = {
 struct shown {
 	struct out *out;
 	struct luks_info info;
+	int rows;
 };
 
 static const char *number(int n, char buf[12])
@@ -51,11 +52,21 @@ static int show(void *ctx, const struct luks_row *row, struct err *e)
 
 static int show_repair(void *ctx, const struct luks_row *row, struct err *e)
 {
-	const struct shown *s = ctx;
+	struct shown *s = ctx;
 	char slot[12], token[12];
 
+	s->rows++;
 	return out_row(s->out, (const char *const[]){ number(row->slot, slot), number(row->token, token), row->name,
 						      row->what }, e);
+}
+
+/* What was done is shown even if not all could be. */
+static int repair(struct volume *v, struct shown *s, struct err *e)
+{
+	int r = v->ops->repair(v->luks, &v->source, &(struct luks_see){ show_repair, s }, e);
+	int printed = r < 0 && !s->rows ? 0 : out_print(s->out, r < 0 ? &(struct err){ 0 } : e);
+
+	return r < 0 ? r : printed;
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
@@ -75,9 +86,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	shown.out = out;
 	v.ops->info(v.luks, &shown.info);
 	if (o->repair)
-		r = v.ops->repair(v.luks, &v.source, &(struct luks_see){ show_repair, &shown }, e);
-	else
-		r = v.ops->status(v.luks, &(struct luks_see){ show, &shown }, e);
+		return repair(&v, &shown, e);
+	r = v.ops->status(v.luks, &(struct luks_see){ show, &shown }, e);
 	return r < 0 ? r : out_print(out, e);
 }
 

@@ -115,7 +115,10 @@ struct luks_module {
 	int (*recovery)(struct luks *, const struct luks_auth *, struct secret *ret, int *ret_slot, struct err *e);
 
 	int (*status)(struct luks *, const struct luks_see *, struct err *e);
-	/* Finishes or undoes what was interrupted; a row for each thing done. Nothing to do: no row, nothing written. */
+	/*
+	 * Finishes or undoes what was interrupted; a row for each thing done, or left. Nothing to do: no row, nothing written.
+	 * An error, after all that could be done, if something interrupted was left, or if something could not be read.
+	 */
 	int (*repair)(struct luks *, const struct luks_source *, const struct luks_see *, struct err *e);
 	/* Tries each token, and AUTH's passphrase if given. EACCES if nothing opens it. */
 	int (*test)(struct luks *, const struct luks_auth *, const struct luks_see *, struct err *e);

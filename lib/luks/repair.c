@@ -17,6 +17,7 @@ struct repair {
 	struct luks *l;
 	const struct luks_source *source;
 	const struct luks_see *see;	/* NULL: silent */
+	struct err *left;		/* the first reason why the volume is not whole after all; NULL: not asked */
 };
 
 /* The row as it was before the change that WHAT tells. */
@@ -30,6 +31,23 @@ static int tell(const struct repair *c, int slot, int id, const char *what, stru
 	luks_row_fill(c->l, slot, id, &t, &row);
 	row.what = what;
 	return c->see->row(c->see->ctx, &row, e);
+}
+
+/* For want of its device or machine, which is as it should be for a token of another one. */
+static bool is_elsewhere(int code)
+{
+	return code == ENODEV || code == ENXIO || code == EOPNOTSUPP || code == ENOENT || code == ENOKEY || code == EBADMSG ||
+	       code == EKEYREJECTED || code == EACCES || code == EPERM;
+}
+
+/* A token that cannot be judged, because of WHY, stays as it is; with UNFINISHED it is of an interrupted change. */
+static int leave(const struct repair *c, int id, bool unfinished, const struct err *why, struct err *e)
+{
+	if (!unfinished && is_elsewhere(why->code))
+		return 0;
+	if (c->left && !c->left->code)
+		*c->left = *why;
+	return tell(c, -1, id, why->msg, e);
 }
 
 static int first_slot(uint32_t slots)
@@ -85,8 +103,8 @@ static int settle_waiting(const struct repair *c, int id, struct luks_token *t, 
 	int slot = -1, r = free_slots ? opens(c, t, free_slots, &slot, &why) : 0;
 
 	if (r < 0)	/* EBADMSG is what another machine's keystore gives, too */
-		return tell(c, -1, id, why.msg, e);
-	if (r <= 0)
+		return leave(c, id, true, &why, e);
+	if (r == 0)
 		return drop(c, id,
 			    t->pending ? "token of an interrupted enrolment removed" : "token without keyslot removed", e);
 	t->slots = UINT32_C(1) << slot;
@@ -173,7 +191,7 @@ static int settle_misplaced(const struct repair *c, int id, struct luks_token *t
 	int slot, r = opens(c, t, luks_slots(c->l) & ~luks_owned_slots(c->l), &slot, &why);
 
 	if (r < 0)
-		return tell(c, -1, id, why.msg, e);
+		return leave(c, id, false, &why, e);
 	if (r == 0)
 		return drop(c, id, "token that does not open its keyslot removed", e);
 	t->slots = UINT32_C(1) << slot;
@@ -200,11 +218,11 @@ static int settle_same(const struct repair *c, const char *name, struct err *e)
 			kept = ids[i];
 			continue;
 		}
-		if (kept < 0 || r < 0)
-			continue;
-		if (r == 1)
+		if (r < 0)
+			r = leave(c, ids[i], false, &why, e);
+		else if (kept >= 0 && r == 1)
 			r = retire(c, ids[i], &t, "older keyslot of the same key removed", e);
-		else
+		else if (kept >= 0)
 			r = settle_misplaced(c, ids[i], &t, e);
 		if (r < 0)
 			return r;
@@ -212,35 +230,50 @@ static int settle_same(const struct repair *c, const char *name, struct err *e)
 	return 0;
 }
 
-int luks_settle(struct luks *l, const struct luks_source *src, const struct luks_see *see, struct err *e)
+static int settle(const struct repair *c, struct err *e)
 {
-	const struct repair c = { .l = l, .source = src, .see = see };
 	int r = 0;
 
 	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++)
-		r = settle_token(&c, id, e);
+		r = settle_token(c, id, e);
 	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++) {
 		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
 
-		if (luks_token_get(l, id, &t) && t.slots)
-			r = settle_same(&c, t.name, e);
+		if (luks_token_get(c->l, id, &t) && t.slots)
+			r = settle_same(c, t.name, e);
 	}
 	return r;
 }
 
+int luks_settle(struct luks *l, const struct luks_source *src, const struct luks_see *see, struct err *e)
+{
+	return settle(&(struct repair){ .l = l, .source = src, .see = see }, e);
+}
+
+/* A token that opens its slot is as it should be. */
+static int settle_opening(const struct repair *c, int id, struct err *e)
+{
+	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+	struct err why = { 0 };
+	int slot, r;
+
+	if (!luks_token_get(c->l, id, &t) || !t.slots)
+		return 0;
+	r = opens(c, &t, t.slots, &slot, &why);
+	return r < 0 ? leave(c, id, false, &why, e) : r == 0 ? settle_misplaced(c, id, &t, e) : 0;
+}
+
 int luks_repair(struct luks *l, const struct luks_source *src, const struct luks_see *see, struct err *e)
 {
-	const struct repair c = { .l = l, .source = src, .see = see };
-	int slot, r = luks_check_writable(l, e);
+	struct err left = { 0 };
+	const struct repair c = { .l = l, .source = src, .see = see, .left = &left };
+	int r = luks_check_writable(l, e);
 
 	if (r == 0)
-		r = luks_settle(l, src, see, e);
-	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++) {
-		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
-		struct err why = { 0 };
-
-		if (luks_token_get(l, id, &t) && t.slots && opens(&c, &t, t.slots, &slot, &why) == 0)
-			r = settle_misplaced(&c, id, &t, e);
-	}
+		r = settle(&c, e);
+	for (int id = 0; r == 0 && id < LUKS_TOKENS; id++)
+		r = settle_opening(&c, id, e);
+	if (r == 0 && left.code)
+		r = err_set(e, left.code, "not all could be mended: %s", left.msg);
 	return r;
 }
