@@ -19,4 +19,5 @@
 
 NOTE(out, "out", "Tables and JSON", SONAME_SMARTCOLS);
 NOTE(soft, "soft", "The software keystore, sealed data", SONAME_CRYPTO);
+NOTE(keyring, "keyring", "Keystore passwords in the user keyring", SONAME_KEYUTILS);
 NOTE(luks, "luks", "LUKS2 volumes", SONAME_CRYPTSETUP);

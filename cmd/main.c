@@ -178,7 +178,9 @@ static int open_stdio(void)
 int main(int argc, const char **argv)
 {
 	struct hwkey hw = {
-		.env = { .pks_dir = from_env("HWKEY_PKS_DIR", "/var/lib/hwkey/pks"), .keystore_create = true,
+		.env = { .pks_dir = from_env("HWKEY_PKS_DIR", "/var/lib/hwkey/pks"),
+			 .sysroot = from_env("HWKEY_SYSROOT", NULL),
+			 .keystore_create = true,
 			 .keystore_may_create = keystore_may_create,
 			 .ask = ask_secret, .note = note, .warn = warn, .ctx = &hw },
 		.repo_path = from_env("HWKEY_REPOSITORY", "/etc/hwkey/repository"), .repo = { .dirfd = -1, .lockfd = -1 },

@@ -15,7 +15,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 {
 	const struct opts *o = values;
 	AUTO_SECRET struct secret data = { 0 };
-	struct pks_object n;
+	AUTO_PKS_OBJECT struct pks_object n = { 0 };
 	int r = pks_open_object(hw, &o->from, args->argv[0], &n, e);
 
 	if (r < 0)

@@ -12,7 +12,7 @@ static const struct opt opts[] = {
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct opts *o = values;
-	struct pks_object n;
+	AUTO_PKS_OBJECT struct pks_object n = { 0 };
 	int r = pks_open_object(hw, &o->from, args->argv[0], &n, e);
 
 	if (r < 0)

@@ -2,13 +2,14 @@
 #include "pks.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct opts { struct pks_options from; char *policy; bool replace; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
 	OPT_FLAG(struct opts, replace, "replace", 0, "Overwrite an object of that label"),
-	OPT_STR(struct opts, policy, "policy", 0, "NAME,...", "What is allowed with it: worldreadable, immutable"),
+	OPT_STR(struct opts, policy, "policy", 0, "NAME,...", "What it needs, and what is allowed with it"),
 	PKS_OPTS_OBJECT(struct opts),
 	{ 0 }
 };
@@ -17,17 +18,20 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 {
 	const struct opts *o = values;
 	AUTO_SECRET struct secret data = { 0 };
-	struct pks_object n;
+	AUTO_PKS_OBJECT struct pks_object n = { 0 };
+	const char *file = args->argc > 1 ? args->argv[1] : "-";
 	uint32_t policy;
 	int r = pks_policy_parse(o->policy, &policy, e);
 
+	if (r == 0 && !strcmp(file, "-") && o->from.password_file && !strcmp(o->from.password_file, "-"))
+		r = err_set(e, EINVAL, "data and password cannot both come from standard input");
 	if (r == 0)
 		r = pks_open_object(hw, &o->from, args->argv[0], &n, e);
 	if (r == 0)
-		r = read_secret_file(args->argc > 1 ? args->argv[1] : "-", PKS_DATA_MAX, &data, e);
+		r = read_secret_file(file, PKS_DATA_MAX, &data, e);
 	if (r < 0)
 		return r;
-	r = n.ops->write(n.dev, &n.name, policy, o->replace, &data, e);
+	r = n.ops->write(n.dev, &n.name, policy, o->replace ? WRITE_REPLACE : 0, &data, e);
 	if (r == -EEXIST)
 		(void)err_hint(e, "--replace overwrites it");
 	return r < 0 ? pks_failed(&n, e) : 0;

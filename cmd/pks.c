@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const pks_stores[] = { "local", NULL }, *const pks_consumers[] = { "os", NULL };
+enum { PASSWORD_FILE_MAX = 4096 };	/* bytes */
+
+const char *const pks_stores[] = { "local", NULL }, *const pks_consumers[] = { "firmware", "bootloader", "os", NULL };
 
 static const struct {
 	uint32_t bit;
@@ -52,14 +54,42 @@ const char *pks_consumer_name(enum consumer c)
 	return consumers[c];
 }
 
-/* NAME is one of pks_consumers; NULL: os. */
-static enum consumer consumer_find(const char *name)
+enum consumer pks_consumer_find(const char *name)
 {
 	enum consumer c = CONSUMER_OS;
 
-	while (name && strcmp(consumers[c], name) != 0)
+	while (name && strcasecmp(consumers[c], name) != 0)
 		c--;
 	return c;
+}
+
+int pks_consumer_parse(const char *name, enum consumer *ret, struct err *e)
+{
+	for (size_t i = 0; pks_consumers[i]; i++) {
+		if (!strcasecmp(pks_consumers[i], name)) {
+			*ret = pks_consumer_find(name);
+			return 0;
+		}
+	}
+	return err_set(e, EINVAL, "no consumer '%s': firmware, bootloader, os", name);
+}
+
+int pks_read_password(const char *file, struct secret *ret, struct err *e)
+{
+	int r = read_secret_file(file, PASSWORD_FILE_MAX, ret, e);
+
+	if (r == 0 && ret->len && ret->data[ret->len - 1] == '\n')
+		ret->len--;
+	return r;
+}
+
+int pks_give_password(struct hwkey *hw, const char *file, struct secret *password, struct err *e)
+{
+	int r = file ? pks_read_password(file, password, e) : 0;
+
+	if (r == 0 && file)
+		hw->env.pks_password = password;
+	return r;
 }
 
 /* Into O's name and text. */
@@ -73,7 +103,7 @@ static int label_parse(const char *label, const struct pks_options *from, struct
 		memcpy(o->bytes, label, len);
 	else if (hex_decode(label, len, o->bytes) < 0)
 		return err_set(e, EINVAL, "'%s' is not hexadecimal", label);
-	o->name = (struct object_name){ consumer_find(from->consumer), o->bytes, bytes };
+	o->name = (struct object_name){ pks_consumer_find(from->consumer), o->bytes, bytes };
 	pks_label_format(o->bytes, bytes, o->text);
 	return 0;
 }
@@ -82,7 +112,17 @@ int pks_open_object(struct hwkey *hw, const struct pks_options *o, const char *l
 {
 	int r = label_parse(label, o, ret, e);
 
-	return r < 0 ? r : pks_open(hw, o->store, &ret->dev, &ret->ops, e);
+	if (r == 0)
+		r = pks_open(hw, o->store, &ret->dev, &ret->ops, e);
+	ret->hw = hw;
+	return r < 0 ? r : pks_give_password(hw, o->password_file, &ret->password, e);
+}
+
+void pks_object_done(struct pks_object *o)
+{
+	if (o->hw)
+		o->hw->env.pks_password = NULL;
+	secret_done(&o->password);
 }
 
 int pks_failed(const struct pks_object *o, struct err *e)
@@ -131,7 +171,8 @@ int pks_policy_parse(const char *list, uint32_t *ret, struct err *e)
 static const struct column info_columns[] = {
 	{ "UUID", OUT_STRING, false }, { "SLOTS", OUT_LIST, false }, { "PROTECTION", OUT_STRING, false },
 	{ "SIZE", OUT_NUMBER, false }, { "USED", OUT_NUMBER, false }, { "OBJECTS", OUT_NUMBER, false },
-	{ "GENERATION", OUT_NUMBER, false }, { "DAMAGED", OUT_LIST, false }, { 0 }
+	{ "GENERATION", OUT_NUMBER, false }, { "PASSWORDS", OUT_LIST, false }, { "LOCKED", OUT_LIST, false },
+	{ "DAMAGED", OUT_LIST, false }, { 0 }
 };
 
 int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store_ops *ops, struct err *e)
@@ -151,6 +192,8 @@ int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store
 	r = out_open(&out, "keystore", info_columns, &hw->out, e);
 	if (r == 0)
 		r = out_row(out, (const char *const[]){ info.uuid, info.slots, info.protection, size, used, objects,
-							generation, info.damaged[0] ? info.damaged : NULL }, e);
+							generation, info.passwords[0] ? info.passwords : NULL,
+							info.locked[0] ? info.locked : NULL,
+							info.damaged[0] ? info.damaged : NULL }, e);
 	return r < 0 ? r : out_print(out, e);
 }

@@ -10,14 +10,20 @@ enum { PKS_DATA_MAX = 131072 };		/* bytes: the largest partition there is */
 extern const char *const pks_stores[], *const pks_consumers[];
 
 /* What says which object, in each command's options as .from. */
-struct pks_options { char *store, *consumer; bool label_hex; };
+struct pks_options { char *store, *consumer, *password_file; bool label_hex; };
 
 #define PKS_OPT_STORE(s, m) \
 	OPT_STR(s, m, "store", 0, "STORE", "Use this keystore: local (default)", .choices = pks_stores)
+#define PKS_OPT_CONSUMER(s, m) \
+	OPT_STR(s, m, "consumer", 0, "CONSUMER", "Whose it is: firmware, bootloader, os (default)", \
+		.choices = pks_consumers)
+#define PKS_OPT_PASSWORD(s, m) \
+	OPT_STR(s, m, "password-file", 0, "FILE", "The consumer's password ('-': standard input)", \
+		.complete = COMPLETE_FILE)
 #define PKS_OPTS_OBJECT(s) \
 	PKS_OPT_STORE(s, from.store), \
-	OPT_STR(s, from.consumer, "consumer", 0, "CONSUMER", "Whose object it is: os (default)", \
-		.choices = pks_consumers), \
+	PKS_OPT_CONSUMER(s, from.consumer), \
+	PKS_OPT_PASSWORD(s, from.password_file), \
 	OPT_FLAG(s, from.label_hex, "label-hex", 0, "LABEL is in hexadecimal")
 
 int pks_open(struct hwkey *, const char *store, struct device **ret, const struct store_ops **ret_ops, struct err *e);
@@ -28,16 +34,27 @@ struct pks_object {			/* and the keystore that it is in, or will be */
 	struct object_name name;	/* into BYTES */
 	unsigned char bytes[LABEL_MAX];
 	char text[4 * LABEL_MAX + 1];	/* for a person */
+	struct hwkey *hw;		/* whose env knows PASSWORD */
+	struct secret password;
 };
 
-/* RET must not move afterwards. */
+#define AUTO_PKS_OBJECT AUTO(pks_object_done)
+
+/* RET must be all zero, and not move afterwards. */
 int pks_open_object(struct hwkey *, const struct pks_options *, const char *label, struct pks_object *ret, struct err *e);
+void pks_object_done(struct pks_object *);
 /* Prefixes E by the object it is about. */
 int pks_failed(const struct pks_object *, struct err *e);
 /* Bytes that are not printable ASCII, and the backslash, as \xNN. RET has 4 * LEN + 1 bytes. */
 void pks_label_format(const unsigned char *label, size_t len, char *ret);
 
 const char *pks_consumer_name(enum consumer);
+enum consumer pks_consumer_find(const char *name);	/* one of pks_consumers; NULL: os */
+int pks_consumer_parse(const char *name, enum consumer *ret, struct err *e);
+/* One newline at the end of a file is the editor's. */
+int pks_read_password(const char *file, struct secret *ret, struct err *e);
+/* Reads it, if FILE is given, and lets the keystore know it: it must stay until hw->env.pks_password is NULL again. */
+int pks_give_password(struct hwkey *, const char *file, struct secret *password, struct err *e);
 /* Names joined by SEP; unknown bits in hex. */
 void pks_policy_format(uint32_t policy, char sep, char *ret, size_t size);
 /* NAME,NAME,...; NULL: none. */

@@ -132,13 +132,19 @@ struct store_info {
 	size_t objects;
 	char protection[128];		/* what the weakest root-key slot gives, for a person */
 	char slots[128];		/* names of the root-key slots, joined by '\n' */
+	char passwords[32];		/* consumers that have set one in this boot, joined by '\n' */
+	char locked[32];		/* those whose objects are closed until the next boot */
 	char damaged[64];		/* names of files that are damaged, joined by '\n'; empty: none */
+};
+
+enum write_flags {
+	WRITE_REPLACE = 1 << 0,
 };
 
 struct store_ops {
 	int (*read)(const struct device *, const struct object_name *, struct secret *ret, struct err *e);
-	/* REPLACE false: EEXIST if there is one. Durable on return. */
-	int (*write)(const struct device *, const struct object_name *, uint32_t policy, bool replace,
+	/* EEXIST if there is one, unless replaced. POLICY 0 of one that is replaced: as it was. Durable on return. */
+	int (*write)(const struct device *, const struct object_name *, uint32_t policy, unsigned flags,
 		     const struct secret *, struct err *e);
 	int (*remove)(const struct device *, const struct object_name *, struct err *e);
 	/* *ret is malloc'd, sorted by consumer and label. */
@@ -152,6 +158,14 @@ struct store_ops {
 	int (*slot_add)(const struct device *, const char *slot, const struct secret *passphrase, bool replace,
 			struct err *e);
 	int (*slot_remove)(const struct device *, const char *slot, struct err *e);
+	/*
+	 * Sets a consumer's password, once in a boot (EEXIST): CHOSEN, or if NULL a random one, which RET_GENERATED gets
+	 * and the user keyring keeps.
+	 */
+	int (*password)(const struct device *, enum consumer, const struct secret *chosen, struct secret *ret_generated,
+			struct err *e);
+	/* Closes a consumer's objects until the next boot. */
+	int (*lock)(const struct device *, enum consumer, struct err *e);
 };
 
 /* ------------------------------------------------------------------------------------------------------------- */

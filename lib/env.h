@@ -13,6 +13,8 @@ struct secret;
 
 struct env {
 	const char *pks_dir;	/* the local keystore: default /var/lib/hwkey/pks */
+	const char *sysroot;	/* prefix of /proc, /sys and /run; NULL: none */
+	const struct secret *pks_password;	/* of the consumer at hand, given by name; NULL: see where it is */
 	bool keystore_create;	/* first use may create the local keystore (false at boot, in the plug-in) */
 	/* Asked before that: an error where there was one, which is missing. NULL: 0. */
 	int (*keystore_may_create)(const struct env *, struct err *e);

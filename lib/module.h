@@ -13,7 +13,7 @@ struct err;
 /* *ret points to the hwkey_module of NAME.so and lives until the process ends. ENOSYS if it cannot be loaded. */
 int module_load(const char *name, const void **ret, struct err *e);
 
-/* Where the modules are, relative to the binary or plug-in: "$ORIGIN/...". Defined by each of the two. */
+/* Where the modules are, relative to the binary or plug-in: "$ORIGIN/...". Defined by each object that loads modules. */
 extern const char module_dir[];
 
 #endif

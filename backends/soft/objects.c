@@ -21,7 +21,7 @@ static void header_store(struct objects *o)
 
 void objects_init(struct objects *ret, void *data, size_t size)
 {
-	*ret = (struct objects){ .data = data, .size = size, .used = OBJECTS_HEADER };
+	*ret = (struct objects){ .data = data, .size = size, .limit = size, .used = OBJECTS_HEADER };
 	memset(data, 0, size);
 	header_store(ret);
 }
@@ -57,7 +57,7 @@ static void record_encode(const struct record *r, unsigned char *p)
 	secret_bytes_copy(p + RECORD_HEADER + r->name.len, r->data, r->len);
 }
 
-static int name_compare(const struct object_name *a, const struct object_name *b)
+int object_name_compare(const struct object_name *a, const struct object_name *b)
 {
 	int c;
 
@@ -71,6 +71,8 @@ bool objects_next(const struct objects *o, size_t *at, struct record *ret)
 {
 	size_t n;
 
+	if (!o->data)
+		return false;
 	if (*at == 0)
 		*at = OBJECTS_HEADER;
 	n = record_decode(o->data + *at, o->used - *at, ret);
@@ -80,7 +82,7 @@ bool objects_next(const struct objects *o, size_t *at, struct record *ret)
 
 int objects_parse(void *data, size_t size, struct objects *ret, struct err *e)
 {
-	struct objects o = { .data = data, .size = size };
+	struct objects o = { .data = data, .size = size, .limit = size };
 	struct record r, before = { 0 };
 	size_t at = 0;
 	unsigned n = 0;
@@ -92,7 +94,7 @@ int objects_parse(void *data, size_t size, struct objects *ret, struct err *e)
 	if (o.used < OBJECTS_HEADER || o.used > size)
 		return err_set(e, EBADMSG, "objects of the keystore have a wrong length");
 	for (; objects_next(&o, &at, &r); before = r, n++)
-		if (n && name_compare(&before.name, &r.name) >= 0)
+		if (n && object_name_compare(&before.name, &r.name) >= 0)
 			return err_set(e, EBADMSG, "objects of the keystore are out of order");
 	if (at != o.used || n != o.count || objects_charged(&o) > size)
 		return err_set(e, EBADMSG, "objects of the keystore are malformed");
@@ -105,7 +107,7 @@ bool objects_find(const struct objects *o, const struct object_name *name, struc
 	struct record r;
 
 	for (size_t at = 0; objects_next(o, &at, &r);) {
-		if (name_compare(&r.name, name) == 0) {
+		if (object_name_compare(&r.name, name) == 0) {
 			*ret = r;
 			return true;
 		}
@@ -120,6 +122,8 @@ static size_t charge(const struct object_name *name, size_t len)
 
 size_t objects_charged(const struct objects *o)
 {
+	if (!o->data)
+		return 0;
 	return o->used - OBJECTS_HEADER + (size_t)o->count * (OBJECT_OVERHEAD - RECORD_HEADER);
 }
 
@@ -137,7 +141,7 @@ static int full(const struct objects *o, size_t need, size_t have, struct err *e
 		}
 	}
 	return err_set(e, ENOSPC, "keystore is full: %zu bytes needed, %zu of %zu free; wrapping keys, old ones too: %u, "
-		       "%zu bytes", need, have, o->size, n, bytes);
+		       "%zu bytes", need, have, o->limit, n, bytes);
 }
 
 int objects_check_size(size_t size, const struct record *r, struct err *e)
@@ -148,19 +152,25 @@ int objects_check_size(size_t size, const struct record *r, struct err *e)
 		       r->len, size, OBJECT_OVERHEAD);
 }
 
+int objects_fits(const struct objects *o, const struct record *new, struct err *e)
+{
+	size_t need = charge(&new->name, new->len), charged = objects_charged(o);
+	size_t have = o->limit > charged ? o->limit - charged : 0;
+	int r = objects_check_size(o->size, new, e);
+
+	return r == 0 && need > have ? full(o, need, have, e) : r;
+}
+
 /* An object is charged more than its record takes, so what passes the accounting also fits. */
 int objects_add(struct objects *o, const struct record *new, struct err *e)
 {
-	size_t at = 0, place = OBJECTS_HEADER, need = charge(&new->name, new->len), have = o->size - objects_charged(o);
-	size_t whole = RECORD_HEADER + new->name.len + new->len;
+	size_t at = 0, place = OBJECTS_HEADER, whole = RECORD_HEADER + new->name.len + new->len;
 	struct record r;
-	int err = objects_check_size(o->size, new, e);
+	int err = objects_fits(o, new, e);
 
 	if (err < 0)
 		return err;
-	if (need > have)
-		return full(o, need, have, e);
-	while (objects_next(o, &at, &r) && name_compare(&r.name, &new->name) < 0)
+	while (objects_next(o, &at, &r) && object_name_compare(&r.name, &new->name) < 0)
 		place = at;
 	secret_bytes_copy(o->data + place + whole, o->data + place, o->used - place);
 	record_encode(new, o->data + place);
@@ -176,7 +186,7 @@ void objects_remove(struct objects *o, const struct object_name *name)
 	size_t at = 0, from = OBJECTS_HEADER;
 
 	for (; objects_next(o, &at, &r); from = at) {
-		if (name_compare(&r.name, name) != 0)
+		if (object_name_compare(&r.name, name) != 0)
 			continue;
 		secret_bytes_copy(o->data + from, o->data + at, o->used - at);
 		explicit_bzero(o->data + o->used - (at - from), at - from);

@@ -16,8 +16,9 @@
 #include "lib/backend.h"
 
 struct objects {
-	unsigned char *data;	/* the caller's, SIZE bytes */
+	unsigned char *data;	/* the caller's, SIZE bytes; NULL: no objects, and none can be added */
 	size_t size, used;
+	size_t limit;		/* bytes that may be charged: SIZE, less what is charged elsewhere */
 	unsigned count;
 };
 
@@ -40,9 +41,13 @@ bool objects_next(const struct objects *, size_t *at, struct record *ret);
 bool objects_find(const struct objects *, const struct object_name *, struct record *ret);
 size_t objects_charged(const struct objects *);		/* bytes as accounted: OBJECT_OVERHEAD, labels and data */
 
+int object_name_compare(const struct object_name *, const struct object_name *);	/* as they are sorted */
+
 /* EFBIG: the object can never fit into SIZE bytes of objects. */
 int objects_check_size(size_t size, const struct record *, struct err *e);
-/* The name must not be there yet; RECORD points outside the contents. EFBIG: can never fit; ENOSPC: does not fit now. */
+/* EFBIG as above; ENOSPC: does not fit now. */
+int objects_fits(const struct objects *, const struct record *, struct err *e);
+/* The name must not be there yet; RECORD points outside the contents. Errors as above. */
 int objects_add(struct objects *, const struct record *, struct err *e);
 void objects_remove(struct objects *, const struct object_name *);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The role store, and the table of the module. */
-#include "keys.h"
+#include "access.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,7 @@
 
 #include "lib/err.h"
 #include "lib/module.h"
-
-/* Bits whose meaning is enforced here; an object with any other would be less safe than it says. */
-enum { POLICIES = POLICY_WORLDREADABLE | POLICY_IMMUTABLE };
+#include "keys.h"
 
 static int check_name(const struct object_name *n, struct err *e)
 {
@@ -21,74 +19,121 @@ static int check_name(const struct object_name *n, struct err *e)
 	return 0;
 }
 
-static int check_change(const struct object_name *n, const struct record *old, struct err *e)
-{
-	if (wrapping_owns_label(n))
-		return err_set(e, EPERM, "label is kept for wrapping keys");
-	if (old && old->policy & POLICY_IMMUTABLE)
-		return err_set(e, EPERM, "is immutable");
-	return 0;
-}
-
 static int object_read(const struct device *dev, const struct object_name *n, struct secret *ret, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
 	struct record rec;
+	bool found;
 	int r = check_name(n, e);
 
 	if (r == 0)
 		r = store_open(&s, dev, 0, e);
 	if (r < 0)
 		return r;
-	if (!objects_find(&s.objects, n, &rec))
-		return store_misses(&s, e);
-	if (rec.policy & POLICY_WRAPPINGKEY)
-		return err_set(e, EPERM, "is a wrapping key, which nobody can read");
-	return secret_copy(ret, rec.data, rec.len, e);
+	found = store_find(&s, n, &rec);
+	r = access_object(&s, ACCESS_READ, n, found ? &rec : NULL, found ? rec.policy : 0, e);
+	return r < 0 ? r : secret_copy(ret, rec.data, rec.len, e);
 }
 
-static int put(struct store *s, const struct record *new, bool replace, struct err *e)
+/* What an object of a policy is kept in, and how many bytes it may hold with what is in the other one. */
+static struct objects *place_of(struct store *s, uint32_t policy)
 {
-	struct record old;
-	bool found = objects_find(&s->objects, &new->name, &old);
-	int r = check_change(&new->name, found ? &old : NULL, e);
+	s->objects.limit = s->objects.size - objects_charged(&s->boot.objects);
+	s->boot.objects.limit = s->objects.size - objects_charged(&s->objects);
+	return policy & POLICY_TRANSIENT ? &s->boot.objects : &s->objects;
+}
 
+static int store_keep(struct store *s, uint32_t policy, struct err *e)
+{
+	return policy & POLICY_TRANSIENT ? boot_save(&s->boot, s->dev->env, session_of(s->dev), e) : store_commit(s, e);
+}
+
+/* The policy of what is there stays. Space is looked at before whether the label is taken, as PowerVM does. */
+static int put(struct store *s, struct record *new, bool replace, struct err *e)
+{
+	struct objects *place;
+	struct record old;
+	bool found = store_find(s, &new->name, &old);
+	uint32_t wanted = new->policy;
+	int r;
+
+	new->policy = found && !wanted ? old.policy : wanted;
+	r = access_object(s, ACCESS_WRITE, &new->name, found ? &old : NULL, found ? old.policy : new->policy, e);
+	place = place_of(s, found ? old.policy : new->policy);
+	if (r == 0 && found && !replace) {
+		r = objects_fits(place, new, e);
+		r = r < 0 ? r : err_set(e, EEXIST, "exists already");
+	}
+	if (r == 0 && found && new->policy != old.policy)
+		r = err_set(e, EINVAL, "its policy was fixed when it was made");
 	if (r < 0)
 		return r;
-	if (found && !replace)
-		return err_set(e, EEXIST, "exists already");
 	if (found)
-		objects_remove(&s->objects, &new->name);
-	return objects_add(&s->objects, new, e);
+		objects_remove(place, &new->name);
+	return objects_add(place, new, e);
 }
 
-static int object_write(const struct device *dev, const struct object_name *n, uint32_t policy, bool replace,
+/* Bits that stand for what is not done here, or that are not a writer's to set, would promise what nobody keeps. */
+static int check_policy(uint32_t policy, struct err *e)
+{
+	const uint32_t known = POLICY_OSSECBOOTAUDIT | POLICY_OSSECBOOTENFORCE | POLICY_PWSET | POLICY_WORLDREADABLE |
+			       POLICY_IMMUTABLE | POLICY_TRANSIENT;
+
+	if (policy & POLICY_SIGNEDUPDATE)
+		return err_set(e, EOPNOTSUPP, "policy 'signedupdate': the software keystore takes no signed updates");
+	if (policy & POLICY_WRAPPINGKEY)
+		return err_set(e, EINVAL, "policy 'wrappingkey': such a key is made inside the keystore, never written");
+	if (policy & POLICY_HVPROVISIONED)
+		return err_set(e, EINVAL, "policy 'hvprovisioned': is the hypervisor's to set");
+	return policy & ~known ? err_set(e, EINVAL, "unknown policy bits %#x", policy & ~known) : 0;
+}
+
+static int check_parameters(const struct object_name *n, uint32_t policy, const struct secret *data, struct err *e)
+{
+	int r = check_name(n, e);
+
+	if (r == 0)
+		r = check_policy(policy, e);
+	return r == 0 && !data->len ? err_set(e, EINVAL, "an object has at least 1 byte of data") : r;
+}
+
+/* What the first use would refuse as well: it shall make no keystore. */
+static int check_first(const struct record *new, struct err *e)
+{
+	if (wrapping_owns_label(&new->name))
+		return err_set(e, EPERM, "label is kept for wrapping keys");
+	return objects_check_size(STORE_SIZE_DEFAULT, new, e);
+}
+
+/* A keystore that is disabled or damaged says so before parameters are looked at. WHY goes with BAD, or with NEVER. */
+static int open_to_write(struct store *ret, const struct device *dev, int bad, int never, const struct err *why,
+			 struct err *e)
+{
+	int r = store_open(ret, dev, STORE_WRITE | (never ? 0 : STORE_CREATE), e);
+
+	if ((r == 0 && bad) || (r == -ENOENT && never)) {
+		*e = *why;
+		return -why->code;
+	}
+	return r;
+}
+
+static int object_write(const struct device *dev, const struct object_name *n, uint32_t policy, unsigned flags,
 			const struct secret *data, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
 	struct record new = { .name = *n, .policy = policy, .data = data->data, .len = data->len };
-	struct err too_big;
-	bool fits = objects_check_size(STORE_SIZE_DEFAULT, &new, &too_big) == 0;
-	int r = check_name(n, e);
+	struct err why = { 0 };
+	int bad = check_parameters(n, policy, data, &why), r;
 
-	if (r == 0)
-		r = check_change(n, NULL, e);
-	if (r < 0)
-		return r;
-	if (policy & ~(uint32_t)POLICIES)
-		return err_set(e, EOPNOTSUPP, "policy bits %#x are not enforced by the software keystore",
-			       policy & ~(uint32_t)POLICIES);
-	if (!data->len)
-		return err_set(e, EINVAL, "an object has at least 1 byte of data");
-	r = store_open(&s, dev, STORE_WRITE | (fits ? STORE_CREATE : 0), e);
-	if (r == -ENOENT && !fits)
-		return -(*e = too_big).code;
+	r = open_to_write(&s, dev, bad, bad ? bad : check_first(&new, &why), &why, e);
+
 	if (r < 0)
 		return r;
 	new.generation = s.now.generation + 1;
-	r = put(&s, &new, replace, e);
+	r = put(&s, &new, flags & WRITE_REPLACE, e);
 	if (r == 0)
-		r = store_commit(&s, e);
+		r = store_keep(&s, new.policy, e);
 	if (r == 0)
 		store_note(&s);
 	return r;
@@ -98,19 +143,19 @@ static int object_remove(const struct device *dev, const struct object_name *n, 
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
 	struct record old;
+	bool found;
 	int r = check_name(n, e);
 
 	if (r == 0)
 		r = store_open(&s, dev, STORE_WRITE, e);
 	if (r < 0)
 		return r;
-	if (!objects_find(&s.objects, n, &old))
-		return store_misses(&s, e);
-	r = check_change(n, &old, e);
+	found = store_find(&s, n, &old);
+	r = access_object(&s, ACCESS_REMOVE, n, found ? &old : NULL, found ? old.policy : 0, e);
 	if (r < 0)
 		return r;
-	objects_remove(&s.objects, n);
-	r = store_commit(&s, e);
+	objects_remove(place_of(&s, old.policy), n);
+	r = store_keep(&s, old.policy, e);
 	if (r == 0)
 		store_note(&s);
 	return r;
@@ -123,6 +168,14 @@ static void describe(const struct record *rec, struct object *ret)
 	memcpy(ret->label, rec->name.label, rec->name.len);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct object *x = a, *y = b;
+	const struct object_name m = { x->consumer, x->label, x->label_len }, n = { y->consumer, y->label, y->label_len };
+
+	return object_name_compare(&m, &n);
+}
+
 static int object_list(const struct device *dev, struct object **ret, size_t *ret_n, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
@@ -133,11 +186,14 @@ static int object_list(const struct device *dev, struct object **ret, size_t *re
 
 	if (r < 0 && r != -ENOENT)
 		return r;
-	list = calloc(r == 0 && s.objects.count ? s.objects.count : 1, sizeof(*list));
+	list = calloc(r == 0 ? s.objects.count + s.boot.objects.count + 1 : 1, sizeof(*list));
 	if (!list)
 		return err_nomem(e);
 	for (size_t at = 0; r == 0 && objects_next(&s.objects, &at, &rec);)
 		describe(&rec, &list[n++]);
+	for (size_t at = 0; r == 0 && objects_next(&s.boot.objects, &at, &rec);)
+		describe(&rec, &list[n++]);
+	qsort(list, n, sizeof(*list), by_name);
 	*ret = list;
 	*ret_n = n;
 	return 0;
@@ -170,6 +226,16 @@ static void format_damaged(const struct store *s, char *ret, size_t size)
 				       container_kept[i]);
 }
 
+/* Those that are locked, or that have set a password in this boot. */
+static void format_consumers(const struct store *s, bool locked, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	for (int c = CONSUMER_FIRMWARE; c <= CONSUMER_OS; c++)
+		if (locked ? s->boot.consumers[c].locked : s->boot.consumers[c].password != PASSWORD_NULL)
+			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", ret[0] ? "\n" : "",
+				       consumer_name((enum consumer)c));
+}
+
 static int store_describe(const struct device *dev, struct store_info *ret, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
@@ -183,13 +249,39 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	format_uuid(s.now.partition, info.uuid);
 	info.generation = s.now.generation;
 	info.total = s.objects.size;
-	info.used = objects_charged(&s.objects);
-	info.objects = s.objects.count;
+	info.used = store_charged(&s);
+	info.objects = s.objects.count + s.boot.objects.count;
+	format_consumers(&s, false, info.passwords, sizeof(info.passwords));
+	format_consumers(&s, true, info.locked, sizeof(info.locked));
 	(void)snprintf(info.protection, sizeof(info.protection), "%s", weakest ? strchr(weakest->grade, ' ') + 1 : "");
 	format_slots(s.dir, info.slots, sizeof(info.slots));
 	format_damaged(&s, info.damaged, sizeof(info.damaged));
 	*ret = info;
 	return 0;
+}
+
+/* --- of this boot ------------------------------------------------------------------------------------------------ */
+
+static int set_password(const struct device *dev, enum consumer c, const struct secret *chosen,
+			struct secret *ret_generated, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	int r = store_open(&s, dev, STORE_WRITE, e);
+
+	return r < 0 ? r : password_set(&s, c, chosen, ret_generated, e);
+}
+
+static int lock_consumer(const struct device *dev, enum consumer c, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	int r = store_open(&s, dev, STORE_WRITE, e);
+
+	if (r == 0)
+		r = access_password(&s, c, e);
+	if (r < 0 || s.boot.consumers[c].locked)
+		return r;
+	s.boot.consumers[c].locked = true;
+	return boot_save(&s.boot, dev->env, session_of(dev), e);
 }
 
 /* --- ways to open it --------------------------------------------------------------------------------------------- */
@@ -240,6 +332,8 @@ const struct store_ops soft_store_ops = {
 	.remove = object_remove,
 	.list = object_list,
 	.info = store_describe,
+	.password = set_password,
+	.lock = lock_consumer,
 	.slot_add = slot_add,
 	.slot_remove = slot_remove,
 };

@@ -12,6 +12,7 @@ struct session {		/* what dev->session holds once the store was opened */
 	unsigned char root[ROOT_KEY], system[UUID_SIZE];
 	uint64_t epoch;
 	bool noted, told;	/* the grade of protection was told; that a container is damaged */
+	bool passed[CONSUMER_OS + 1];	/* its password was right */
 };
 
 static inline struct session *session_of(const struct device *dev)

@@ -123,6 +123,8 @@ static int check_header(const struct store *s, const struct container *c, struct
 		return err_set(e, EBADMSG, "belongs to another keystore");
 	if (memcmp(c->root_id, id, ROOT_ID) != 0)
 		return err_set(e, EBADMSG, "was written under another root key");
+	if (c->size > PARTITION_SIZE_MAX)
+		return err_set(e, EBADMSG, "is larger than a keystore can be");
 	return c->flags ? err_set(e, EBADMSG, "is a backup or an export, not a container in use") : 0;
 }
 
@@ -151,11 +153,12 @@ static int candidate_read(const struct store *s, unsigned which, struct candidat
 
 static int candidate_open(struct store *s, struct candidate *c, struct err *e)
 {
+	size_t size = c->header.size + boot_room(c->header.size);
 	int r = 0;
 
-	if (s->memory.size < c->header.size) {
+	if (s->memory.size < size) {
 		secret_done(&s->memory);
-		r = secret_alloc(&s->memory, c->header.size, e);
+		r = secret_alloc(&s->memory, size, e);
 	}
 	if (r == 0)
 		r = container_open(&c->header, c->file.data, session_of(s->dev)->root, s->memory.data, e);
@@ -263,6 +266,16 @@ bool store_other_is_whole(const struct store *s)
 	return false;
 }
 
+bool store_find(const struct store *s, const struct object_name *n, struct record *ret)
+{
+	return objects_find(&s->objects, n, ret) || objects_find(&s->boot.objects, n, ret);
+}
+
+size_t store_charged(const struct store *s)
+{
+	return objects_charged(&s->objects) + objects_charged(&s->boot.objects);
+}
+
 int store_misses(const struct store *s, struct err *e)
 {
 	if (s->other == OTHER_NEWER)
@@ -288,6 +301,8 @@ int store_open(struct store *ret, const struct device *dev, unsigned flags, stru
 		r = root_wipe_temp(s.dir, e);
 	if (r == 0)
 		r = load(&s, e);
+	if (r == 0)
+		r = boot_load(&s.boot, dev->env, session_of(dev), s.memory.data + s.now.size, boot_room(s.now.size), e);
 	if (r < 0)
 		return r;
 	tell_damage(&s);
@@ -371,6 +386,15 @@ static int container_replace(const struct store *s, const struct blob *b)
 	return r;
 }
 
+/* From now on this boot is under way. Where that cannot be noted, a change of size takes effect at once: no harm. */
+static void begin_session(struct store *s)
+{
+	struct err dropped;
+
+	if (!s->boot.here)
+		(void)boot_save(&s->boot, s->dev->env, session_of(s->dev), &dropped);
+}
+
 int store_commit(struct store *s, struct err *e)
 {
 	AUTO_BLOB struct blob b = { 0 };
@@ -398,5 +422,6 @@ int store_commit(struct store *s, struct err *e)
 	s->newest = !s->newest;
 	s->other = OTHER_GOOD;
 	s->other_len = b.len;
+	begin_session(s);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #ifndef HWKEY_SOFT_STORE_H
 #define HWKEY_SOFT_STORE_H
 
+#include "boot.h"
 #include "container.h"
 #include "lib/secret.h"
 #include "objects.h"
@@ -31,8 +32,9 @@ enum other {			/* what the file of the other generation is */
 struct store {
 	const struct device *dev;
 	int top, dir, lock;		/* env->pks_dir, its system/, the lock */
-	struct secret memory;		/* of .objects */
+	struct secret memory;		/* of .objects and .boot */
 	struct objects objects;
+	struct boot boot;
 	struct container now;		/* header of the generation in .objects */
 	unsigned char hash[CRYPTO_HASH];	/* of those 256 bytes */
 	unsigned newest;		/* 0: it is in local.A, 1: in local.B */
@@ -52,6 +54,9 @@ int store_commit(struct store *, struct err *e);
 void store_done(struct store *);
 /* Whether the file that is not in use opens, too; opening the store looks at its header only. */
 bool store_other_is_whole(const struct store *);
+/* Persistent or transient. */
+bool store_find(const struct store *, const struct object_name *, struct record *ret);
+size_t store_charged(const struct store *);	/* both together, as accounted */
 /* For an object that is not in it: ENOENT, or EBADMSG if it may be in a newer generation that is damaged. */
 int store_misses(const struct store *, struct err *e);
 

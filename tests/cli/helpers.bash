@@ -3,7 +3,7 @@ top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 build=${B:-build}
 case $build in /*) ;; *) build=$top/$build ;; esac
 PATH=$(dirname "$(readlink -f "$build/hwkey")"):$PATH
-export PATH HWKEY_REPOSITORY=$BATS_TEST_TMPDIR/repository HWKEY_PKS_DIR=$BATS_TEST_TMPDIR/pks
+export PATH HWKEY_REPOSITORY=$BATS_TEST_TMPDIR/repository HWKEY_PKS_DIR=$BATS_TEST_TMPDIR/pks HWKEY_SYSROOT=$BATS_TEST_TMPDIR/machine
 unset CREDENTIALS_DIRECTORY
 exec </dev/null		# of the whole test: what a command is to read is given to it by name
 
@@ -16,4 +16,10 @@ fails() {
 		echo "wanted exit $want and one line with '$words'; got exit $status: $err" >&2
 		return 1
 	fi
+}
+
+# boot N: the machine is in its boot N
+boot() {
+	install -D /dev/null "$HWKEY_SYSROOT/proc/sys/kernel/random/boot_id"
+	printf '%08d-0000-4000-8000-000000000000\n' "$1" >"$HWKEY_SYSROOT/proc/sys/kernel/random/boot_id"
 }

@@ -5,6 +5,7 @@
 setup() {
 	load helpers
 	store=$HWKEY_PKS_DIR/system f=$BATS_TEST_TMPDIR/f
+	boot 1
 }
 
 # put LABEL DATA [OPTION...]
@@ -120,21 +121,24 @@ passphrase_only() {
 	fails 2 'not hexadecimal' hwkey pks-read --label-hex 0g
 	fails 2 'not hexadecimal' hwkey pks-read --label-hex 000
 	[ "$(hwkey pks-read --consumer os --store local "$long")" = data ]
-	fails 2 "'firmware'" hwkey pks-read --consumer firmware "$long"
+	fails 3 'not found' hwkey pks-read --consumer firmware "$long"
+	fails 2 "'nobody'" hwkey pks-read --consumer nobody "$long"
 	hwkey pks-remove -q --label-hex 00ff2f5c0a
 	[ "$(hwkey pks-list --noheadings | wc -l)" = 1 ]
 }
 
 @test "pks: policies are enforced, and those that cannot be are refused" {
 	put a data --policy immutable,worldreadable
+	put c data
 	secret other
 	fails 4 immutable hwkey pks-write a "$f" --replace
 	fails 4 immutable hwkey pks-remove a
 	[ "$(hwkey pks-read a)" = data ]
 	hwkey pks-list | grep -F 'worldreadable, immutable'
 	secret x
-	fails 5 'not enforced' hwkey pks-write b "$f" --policy transient
-	fails 5 'not enforced' hwkey pks-write b "$f" --policy wrappingkey
+	fails 5 "policy 'signedupdate'" hwkey pks-write b "$f" --policy signedupdate
+	fails 2 "policy 'wrappingkey'" hwkey pks-write b "$f" --policy wrappingkey
+	fails 2 "its policy was fixed" hwkey pks-write c "$f" --replace --policy worldreadable
 	fails 2 "no policy 'nonsense'" hwkey pks-write b "$f" --policy immutable,nonsense
 	fails 4 'kept for wrapping keys' hwkey pks-write default-wrapping-key "$f"
 	fails 3 'not found' hwkey pks-read b

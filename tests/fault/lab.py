@@ -108,6 +108,7 @@ def environment(work):
         "W": work,
         "HWKEY_REPOSITORY": os.path.join(work, "repo"),
         "HWKEY_PKS_DIR": os.path.join(work, "pks"),
+        "HWKEY_SYSROOT": os.path.join(work, "machine"),
         "LC_ALL": "C",
         "HOME": work,
         "TMPDIR": os.path.dirname(work),

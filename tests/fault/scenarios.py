@@ -50,6 +50,16 @@ SLOT_DUMP = "hwkey pks-config --raw --noheadings --output SLOTS; hwkey pks-read 
 PASSPHRASE_AFTER = "for p in new old; do printf $p >cred/hwkey.pks-passphrase; hwkey pks-read o1 >/dev/null && break; done; " + OBJECTS_AFTER
 
 
+BOOT = "mkdir -p machine/proc/sys/kernel/random; echo 00000001-0000-4000-8000-000000000000 >machine/proc/sys/kernel/random/boot_id; "
+WORD = BOOT + STORED + "; umask 077; printf word >word"
+# What this boot knows: no password, or the one and only; locked, or not.
+STATE = """
+hwkey pks-config --raw --noheadings --output PASSWORDS,LOCKED,OBJECTS
+hwkey pks-read o1 --batch 2>&1 || hwkey pks-read o1 --password-file word 2>&1 || true
+"""
+STATE_AFTER = "echo third | hwkey pks-write after - --consumer firmware && hwkey pks-read after --consumer firmware >/dev/null"
+
+
 def output(name, command, setup, check):
     """A command that writes the file out: it is there whole, or not at all."""
     return Scenario(name, KEYS + setup, command, "[ -e out ] || { echo none; exit 0; }; " + check + " && echo whole", REPO_AFTER)
@@ -119,6 +129,10 @@ SCENARIOS = [
     pks("pks-write", ["hwkey", "pks-write", "o3", "-"], stdin=b"value"),
     pks("pks-replace", ["hwkey", "pks-write", "--replace", "o1", "-"], stdin=b"another value"),
     pks("pks-remove", ["hwkey", "pks-remove", "o1"]),
+    pks("pks-password", ["hwkey", "pks-password", "--password-file", "{W}/word"], WORD, STATE, STATE_AFTER, slow=True),
+    pks("pks-lock", ["hwkey", "pks-lock", "os"], WORD, STATE, STATE_AFTER),
+    pks("pks-transient", ["hwkey", "pks-write", "t", "-", "--policy", "transient"], WORD, stdin=b"value"),
+    pks("pks-first-of-boot", ["hwkey", "pks-write", "o3", "-"], STORED + "; " + BOOT, stdin=b"value"),
     pks("pks-add-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--passphrase-file={W}/cred/hwkey.pks-passphrase"], SLOTS,
         SLOT_DUMP, slow=True),
     pks("pks-replace-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--replace", "--passphrase-file={W}/new"],

@@ -20,7 +20,7 @@
 extern const struct backend backend_soft;
 
 struct world {			/* one keystore, and the last thing it said */
-	char base[64], dir[80], said[256];
+	char base[64], dir[80], machine[80], said[256];
 	struct env env;
 	struct device *dev;
 	const char *answer;	/* NULL: nobody answers */
@@ -67,7 +67,8 @@ static int setup(void **state)
 	(void)snprintf(w->base, sizeof(w->base), "/tmp/hwkey-soft.XXXXXX");
 	assert_non_null(mkdtemp(w->base));
 	(void)snprintf(w->dir, sizeof(w->dir), "%s/a/b", w->base);
-	w->env = (struct env){ .pks_dir = w->dir, .keystore_create = true, .ask = answer, .note = hear, .ctx = w };
+	(void)snprintf(w->machine, sizeof(w->machine), "%s/machine", w->base);
+	w->env = (struct env){ .pks_dir = w->dir, .sysroot = w->machine, .keystore_create = true, .ask = answer, .note = hear, .ctx = w };
 	restart(w);
 	*state = w;
 	return 0;
@@ -303,7 +304,7 @@ static int writes(struct world *w, enum consumer c, const char *label, uint32_t 
 	struct err e;
 
 	assert_int_equal(secret_copy(&s, data, strlen(data), &e), 0);
-	return soft_ops.store->write(w->dev, &n, policy, replace, &s, &e);
+	return soft_ops.store->write(w->dev, &n, policy, replace ? WRITE_REPLACE : 0, &s, &e);
 }
 
 static void consumers_and_policies(void **state)
@@ -324,8 +325,8 @@ static void consumers_and_policies(void **state)
 	assert_int_equal(writes(w, CONSUMER_FIRMWARE, "x", 0, true, "FW"), -EPERM);
 	assert_int_equal(soft_ops.store->remove(w->dev, &locked, &e), -EPERM);
 	assert_int_equal(writes(w, CONSUMER_OS, "y", POLICY_TRANSIENT, false, "t"), -EOPNOTSUPP);
-	assert_int_equal(writes(w, CONSUMER_OS, "y", POLICY_WRAPPINGKEY, false, "t"), -EOPNOTSUPP);
-	assert_int_equal(writes(w, CONSUMER_OS, "y", 1, false, "t"), -EOPNOTSUPP);
+	assert_int_equal(writes(w, CONSUMER_OS, "y", POLICY_WRAPPINGKEY, false, "t"), -EINVAL);
+	assert_int_equal(writes(w, CONSUMER_OS, "y", 1, false, "t"), -EINVAL);
 	assert_int_equal(writes(w, CONSUMER_OS, "default-wrapping-key", 0, false, "t"), -EPERM);
 	assert_int_equal(writes(w, CONSUMER_OS, "wrapping-key-12", 0, false, "t"), -EPERM);
 	assert_int_equal(soft_ops.key->generate(w->dev, &xts256, &token, &e), 0);

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+#include "boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/blob.h"
+#include "lib/env.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "root.h"
+
+enum { CONSUMERS_AT = 32, CONSUMER_SIZE = 72, CONSUMERS_END = CONSUMERS_AT + 3 * CONSUMER_SIZE };
+
+#define BOOT_FILE "boot"
+
+static const unsigned char magic[8] = { 'H', 'W', 'K', 'E', 'Y', 'I', 'P', 'L' };
+
+static void consumer_encode(const struct boot_consumer *c, unsigned char *p)
+{
+	p[0] = (unsigned char)c->password;
+	p[1] = c->locked;
+	memcpy(p + 8, c->salt, sizeof(c->salt));
+	memcpy(p + 40, c->verifier, sizeof(c->verifier));
+}
+
+static bool consumer_decode(const unsigned char *p, struct boot_consumer *c)
+{
+	c->password = (enum password)p[0];
+	c->locked = p[1];
+	memcpy(c->salt, p + 8, sizeof(c->salt));
+	memcpy(c->verifier, p + 40, sizeof(c->verifier));
+	return p[0] <= PASSWORD_CHOSEN && p[1] <= 1 && bytes_are_zero(p + 2, 6);
+}
+
+static void header_encode(const struct boot *b, unsigned char *p)
+{
+	memset(p, 0, BOOT_HEADER);
+	memcpy(p, magic, sizeof(magic));
+	be_put(p + 8, 1, 2);
+	be_put(p + 16, b->unflushed, 8);
+	for (int c = CONSUMER_FIRMWARE; c <= CONSUMER_OS; c++)
+		consumer_encode(&b->consumers[c], p + CONSUMERS_AT + (c - 1) * CONSUMER_SIZE);
+}
+
+int boot_parse(void *data, size_t size, struct boot *ret, struct err *e)
+{
+	unsigned char *p = data;
+	struct boot b = { .here = true, .memory = data, .size = size };
+	bool good = size > BOOT_HEADER && !memcmp(p, magic, sizeof(magic)) && be_get(p + 8, 2) == 1 &&
+		    bytes_are_zero(p + 10, 6) && bytes_are_zero(p + 24, 8) &&
+		    bytes_are_zero(p + CONSUMERS_END, BOOT_HEADER - CONSUMERS_END);
+	int r;
+
+	for (int c = CONSUMER_FIRMWARE; good && c <= CONSUMER_OS; c++)
+		good = consumer_decode(p + CONSUMERS_AT + (c - 1) * CONSUMER_SIZE, &b.consumers[c]);
+	if (!good)
+		return err_set(e, EBADMSG, "state of this boot is malformed");
+	b.unflushed = be_get(p + 16, 8);
+	r = objects_parse(p + BOOT_HEADER, size - BOOT_HEADER, &b.objects, e);
+	if (r == 0)
+		*ret = b;
+	return r;
+}
+
+static int boot_key(const struct env *env, const struct session *session, unsigned char ret[ROOT_KEY],
+		    unsigned char ret_id[ROOT_ID], struct err *e)
+{
+	unsigned char id[BOOT_ID];
+	int r = boot_id_read(env, id, e);
+
+	if (r == 0)
+		r = crypto_hkdf(session->root, ROOT_KEY, id, sizeof(id), "hwkey-pks/1 boot", 16, ret, ROOT_KEY, e);
+	return r < 0 ? r : root_id(ret, ret_id, e);
+}
+
+/* Of the directory, or with FILE of what is in it. */
+static int boot_path(const struct env *env, const struct session *session, const char *file, char ret[PATH_MAX],
+		     struct err *e)
+{
+	char hex[2 * UUID_SIZE + 1], rel[sizeof(hex) + 64];
+
+	hex_encode(session->system, UUID_SIZE, hex);
+	(void)snprintf(rel, sizeof(rel), "/run/hwkey/pks/%s%s%s", hex, file ? "/" : "", file ? file : "");
+	return sysroot_path(env, rel, ret, PATH_MAX, e);
+}
+
+size_t boot_room(size_t partition)
+{
+	return partition + CONTAINER_SIZE_STEP;
+}
+
+/* FILE authenticates under KEY, so what is in it was put there by us in this boot. */
+static int boot_open(struct boot *b, const struct container *c, const struct blob *file, const unsigned char *key,
+		     struct err *e)
+{
+	int r = c->size <= b->size ? container_open(c, file->data, key, b->memory, e)
+				   : err_set(e, EBADMSG, "state of this boot is too large");
+
+	if (r == 0)
+		memset(b->memory + c->size, 0, b->size - c->size);
+	if (r == 0)
+		r = boot_parse(b->memory, b->size, b, e);
+	b->generation = c->generation;
+	return r;
+}
+
+static void boot_new(struct boot *ret, unsigned char *memory, size_t size)
+{
+	*ret = (struct boot){ .memory = memory, .size = size };
+	objects_init(&ret->objects, memory + BOOT_HEADER, size - BOOT_HEADER);
+}
+
+int boot_load(struct boot *ret, const struct env *env, const struct session *session, unsigned char *memory,
+	      size_t size, struct err *e)
+{
+	unsigned char key[ROOT_KEY], id[ROOT_ID];
+	AUTO_BLOB struct blob file = { 0 };
+	struct boot b = { .memory = memory, .size = size };
+	struct container c;
+	char path[PATH_MAX];
+	int r = boot_path(env, session, BOOT_FILE, path, e);
+
+	if (r == 0)
+		r = file_read_at(AT_FDCWD, path, CONTAINER_MAX, &file, e);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == -ENOENT) {
+		boot_new(ret, memory, size);
+		return 0;
+	}
+	r = boot_key(env, session, key, id, e);
+	if (r == 0)
+		r = container_parse(file.data, file.len, &c, e);
+	if (r == 0 && !memcmp(c.root_id, id, ROOT_ID))
+		r = boot_open(&b, &c, &file, key, e);
+	explicit_bzero(key, sizeof(key));
+	if (r < 0)
+		return err_prefix(e, "'%.200s'", path);
+	if (!b.here)
+		boot_new(&b, memory, size);
+	*ret = b;
+	return 0;
+}
+
+/* Others may pass through, not look: that there is no file for them is seen as that. */
+static int boot_directory(const struct env *env, const struct session *session, int *ret, struct err *e)
+{
+	char path[PATH_MAX];
+	int fd, r = boot_path(env, session, NULL, path, e);
+
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT) {
+		r = dir_create(path, e);
+		if (r < 0)
+			return r;
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 && (fchmodat(fd, "..", 0711, 0) < 0 || fchmodat(fd, "../..", 0711, 0) < 0)) {
+			(void)close(fd);
+			fd = -1;
+		}
+	}
+	if (fd < 0)
+		return err_sys(e, "cannot keep '%s'", path);
+	*ret = fd;
+	return 0;
+}
+
+int boot_save(struct boot *b, const struct env *env, const struct session *session, struct err *e)
+{
+	static const struct file_attr attr = { 0600, (gid_t)-1 };
+	struct container c = { .generation = b->generation + 1, .time = (uint64_t)time(NULL) };
+	unsigned char key[ROOT_KEY];
+	AUTO_BLOB struct blob file = { 0 };
+	AUTO_CLOSE int dir = -1;
+	size_t used = BOOT_HEADER + b->objects.used;
+	int r = boot_key(env, session, key, c.root_id, e);
+
+	if (used < CONTAINER_SIZE_MIN)
+		used = CONTAINER_SIZE_MIN;
+	c.size = (uint32_t)((used + CONTAINER_SIZE_STEP - 1) / CONTAINER_SIZE_STEP * CONTAINER_SIZE_STEP);
+	memcpy(c.partition, session->system, UUID_SIZE);
+	if (r == 0)
+		r = random_bytes(c.salt, sizeof(c.salt), e);
+	if (r == 0) {
+		header_encode(b, b->memory);
+		r = container_seal(&c, key, b->memory, &file, e);
+	}
+	explicit_bzero(key, sizeof(key));
+	if (r == 0)
+		r = boot_directory(env, session, &dir, e);
+	if (r == 0)
+		r = file_write_at(dir, BOOT_FILE, file.data, file.len, &attr, true, e);
+	if (r < 0)
+		return r;
+	b->generation = c.generation;
+	b->here = true;
+	return 0;
+}
+
+int boot_verifier(const struct boot_consumer *c, const struct secret *password, unsigned char ret[CRYPTO_HASH],
+		  struct err *e)
+{
+	if (c->password == PASSWORD_CHOSEN)	/* 16 MiB: each command pays it */
+		return crypto_scrypt(password, c->salt, sizeof(c->salt), 14, 8, 1, ret, e);
+	return crypto_hkdf(password->data, password->len, c->salt, sizeof(c->salt), "hwkey-pks/1 password", 20, ret,
+			   CRYPTO_HASH, e);
+}

@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: MIT
+/* Who may do what with an object: each row is one case, and what reading, replacing and removing it then give. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "backends/soft/access.h"
+#include "backends/soft/keys.h"
+#include "lib/blob.h"
+#include "lib/env.h"
+#include "lib/err.h"
+#include "lib/file.h"
+
+extern const struct backend backend_soft;
+
+struct world {
+	char base[64], dir[80], machine[80];
+	struct env env;
+	struct device *dev;
+};
+
+#define EFI "/sys/firmware/efi"
+#define VARS EFI "/efivars"
+#define GUID "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+/* A file of the machine; DATA NULL: none. */
+static void machine_file(struct world *w, const char *path, const void *data, size_t len)
+{
+	char full[256], *slash;
+	struct err e;
+	int fd;
+
+	(void)snprintf(full, sizeof(full), "%s%s", w->machine, path);
+	if (!data) {
+		assert_true(unlink(full) == 0 || errno == ENOENT || errno == ENOTDIR);
+		return;
+	}
+	slash = strrchr(full, '/');
+	*slash = '\0';
+	assert_int_equal(dir_create(full, &e), 0);
+	*slash = '/';
+	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write_all(fd, data, len), 0);
+	assert_int_equal(close(fd), 0);
+}
+
+static void boot(struct world *w, unsigned n)
+{
+	char id[64];
+	int len = snprintf(id, sizeof(id), "%08x-0000-4000-8000-000000000000\n", n);
+
+	machine_file(w, "/proc/sys/kernel/random/boot_id", id, (size_t)len);
+}
+
+static void restart(struct world *w)
+{
+	struct err e;
+
+	device_free_list(w->dev);
+	w->dev = NULL;
+	assert_int_equal(backend_soft.probe(&w->env, &w->dev, &e), 0);
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	(void)snprintf(w->base, sizeof(w->base), "/tmp/hwkey-rules.XXXXXX");
+	assert_non_null(mkdtemp(w->base));
+	(void)snprintf(w->dir, sizeof(w->dir), "%s/pks", w->base);
+	(void)snprintf(w->machine, sizeof(w->machine), "%s/machine", w->base);
+	w->env = (struct env){ .pks_dir = w->dir, .sysroot = w->machine, .keystore_create = true, .ctx = w };
+	boot(w, 1);
+	restart(w);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	char cmd[128];
+
+	device_free_list(w->dev);
+	(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", w->base);
+	assert_int_equal(system(cmd), 0);
+	free(w);
+	return 0;
+}
+
+static struct object_name named(enum consumer c, const char *label)
+{
+	return (struct object_name){ c, (const unsigned char *)label, strlen(label) };
+}
+
+/* --- access --------------------------------------------------------------------------------------------------- */
+
+enum given { NONE, RIGHT, WRONG, OTHER };	/* OTHER: another consumer's */
+
+/* As a keystore might hold it, whoever may write such a one. */
+static void plant(struct world *w, enum consumer c, uint32_t policy)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	struct record rec = { .name = named(c, "object"), .policy = policy, .data = (const unsigned char *)"data", .len = 4 };
+	struct err e;
+
+	assert_int_equal(store_open(&s, w->dev, STORE_WRITE | STORE_CREATE, &e), 0);
+	objects_remove(&s.objects, &rec.name);
+	rec.generation = s.now.generation + 1;
+	assert_int_equal(objects_add(&s.objects, &rec, &e), 0);
+	assert_int_equal(store_commit(&s, &e), 0);
+}
+
+/* For all three consumers at once: each its own. Quicker than a password that a person chose. */
+static void set_passwords(struct world *w, bool set)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	struct err e;
+
+	assert_int_equal(store_open(&s, w->dev, STORE_WRITE | STORE_CREATE, &e), 0);
+	for (int c = CONSUMER_FIRMWARE; c <= CONSUMER_OS; c++) {
+		struct boot_consumer *b = &s.boot.consumers[c];
+		unsigned char word = (unsigned char)('0' + c);
+		const struct secret password = { &word, 1, 1 };
+
+		b->password = set ? PASSWORD_GENERATED : PASSWORD_NULL;
+		assert_int_equal(boot_verifier(b, &password, b->verifier, &e), 0);
+	}
+	assert_int_equal(boot_save(&s.boot, &w->env, session_of(w->dev), &e), 0);
+}
+
+static void secure_boot(struct world *w, enum secure_boot state)
+{
+	static const unsigned char values[][4] = {
+		[SECURE_BOOT_UNKNOWN] = { 9 }, [SECURE_BOOT_OFF] = { 0 }, [SECURE_BOOT_AUDIT] = { 0, 0, 0, 1 },
+		[SECURE_BOOT_ENFORCE] = { 0, 0, 0, 2 },
+	};
+
+	machine_file(w, "/proc/device-tree/ibm,secure-boot", values[state], 4);
+}
+
+#define OFF SECURE_BOOT_OFF
+#define AUDITS SECURE_BOOT_AUDIT
+#define ENFORCES SECURE_BOOT_ENFORCE
+#define UNKNOWN SECURE_BOOT_UNKNOWN
+#define AUDIT POLICY_OSSECBOOTAUDIT
+#define ENFORCE POLICY_OSSECBOOTENFORCE
+#define WORLD POLICY_WORLDREADABLE
+#define PWSET POLICY_PWSET
+
+static const struct access_case {
+	uint32_t policy;
+	bool set;			/* a password is set */
+	enum given given;
+	enum secure_boot secure;
+	int read, replace, remove;
+} accesses[] = {
+	/* policy, password set, given, secure boot: read, replace, remove */
+	{ 0, false, NONE, OFF, 0, 0, 0 },
+	{ 0, false, WRONG, OFF, EPERM, EPERM, EPERM },
+	{ 0, true, NONE, OFF, EACCES, EACCES, EACCES },
+	{ 0, true, RIGHT, OFF, 0, 0, 0 },
+	{ 0, true, WRONG, OFF, EPERM, EPERM, EPERM },
+	{ 0, true, OTHER, OFF, EPERM, EPERM, EPERM },
+	{ PWSET, false, NONE, OFF, EPERM, EPERM, EPERM },
+	{ PWSET, false, WRONG, OFF, EPERM, EPERM, EPERM },
+	{ PWSET, true, NONE, OFF, EACCES, EACCES, EACCES },
+	{ PWSET, true, RIGHT, OFF, 0, 0, 0 },
+	{ PWSET, true, WRONG, OFF, EPERM, EPERM, EPERM },
+	{ PWSET, true, OTHER, OFF, EPERM, EPERM, EPERM },
+	{ WORLD, false, NONE, OFF, 0, 0, 0 },
+	{ WORLD, false, WRONG, OFF, 0, EPERM, EPERM },
+	{ WORLD, true, NONE, OFF, 0, EACCES, EACCES },
+	{ WORLD, true, RIGHT, OFF, 0, 0, 0 },
+	{ WORLD, true, WRONG, OFF, 0, EPERM, EPERM },
+	{ WORLD, true, OTHER, OFF, 0, EPERM, EPERM },
+	{ WORLD | PWSET, false, NONE, OFF, EPERM, EPERM, EPERM },
+	{ WORLD | PWSET, true, NONE, OFF, 0, EACCES, EACCES },
+	{ WORLD | PWSET, true, RIGHT, OFF, 0, 0, 0 },
+	{ WORLD | ENFORCE, true, NONE, OFF, EPERM, EACCES, EACCES },
+	{ WORLD | ENFORCE, true, NONE, ENFORCES, 0, EACCES, EACCES },
+	{ POLICY_IMMUTABLE, false, NONE, OFF, 0, EPERM, EPERM },
+	{ POLICY_IMMUTABLE, true, NONE, OFF, EACCES, EACCES, EACCES },
+	{ POLICY_IMMUTABLE, true, RIGHT, OFF, 0, EPERM, EPERM },
+	{ POLICY_IMMUTABLE, true, OTHER, OFF, EPERM, EPERM, EPERM },
+	{ POLICY_SIGNEDUPDATE, false, NONE, OFF, 0, EPERM, EPERM },
+	{ POLICY_SIGNEDUPDATE, true, RIGHT, OFF, 0, EPERM, EPERM },
+	{ POLICY_SIGNEDUPDATE, true, WRONG, OFF, EPERM, EPERM, EPERM },
+	{ POLICY_WRAPPINGKEY, false, NONE, OFF, EPERM, EPERM, EPERM },
+	{ POLICY_WRAPPINGKEY, true, RIGHT, OFF, EPERM, EPERM, EPERM },
+	{ POLICY_WRAPPINGKEY, true, NONE, OFF, EACCES, EACCES, EACCES },
+	{ POLICY_HVPROVISIONED, false, NONE, OFF, 0, 0, 0 },
+	{ AUDIT, false, NONE, OFF, EPERM, EPERM, EPERM },
+	{ AUDIT, false, NONE, AUDITS, 0, 0, 0 },
+	{ AUDIT, false, NONE, ENFORCES, 0, 0, 0 },
+	{ AUDIT, false, NONE, UNKNOWN, EPERM, EPERM, EPERM },
+	{ AUDIT, true, RIGHT, OFF, EPERM, EPERM, EPERM },
+	{ AUDIT, true, RIGHT, AUDITS, 0, 0, 0 },
+	{ ENFORCE, false, NONE, OFF, EPERM, EPERM, EPERM },
+	{ ENFORCE, false, NONE, AUDITS, EPERM, EPERM, EPERM },
+	{ ENFORCE, false, NONE, ENFORCES, 0, 0, 0 },
+	{ ENFORCE, false, NONE, UNKNOWN, EPERM, EPERM, EPERM },
+	{ ENFORCE, true, WRONG, ENFORCES, EPERM, EPERM, EPERM },
+	{ AUDIT | ENFORCE, false, NONE, AUDITS, EPERM, EPERM, EPERM },
+	{ AUDIT | ENFORCE, false, NONE, ENFORCES, 0, 0, 0 },
+};
+
+static int attempt(struct world *w, const struct access_case *a, enum consumer c, enum access what, struct err *e)
+{
+	const char *const words[] = { [NONE] = "", [RIGHT] = (const char[]){ (char)('0' + c), '\0' }, [WRONG] = "x",
+				      [OTHER] = (const char[]){ (char)('0' + c % 3 + 1), '\0' } };
+	const struct secret password = { (unsigned char *)(uintptr_t)words[a->given], 1, 1 };
+	const struct object_name n = named(c, "object");
+	AUTO_SECRET struct secret data = { 0 };
+	int r;
+
+	restart(w);
+	w->env.pks_password = a->given == NONE ? NULL : &password;
+	if (what == ACCESS_READ) {
+		r = soft_ops.store->read(w->dev, &n, &data, e);
+	} else if (what == ACCESS_WRITE) {
+		assert_int_equal(secret_copy(&data, "more", 4, e), 0);
+		r = soft_ops.store->write(w->dev, &n, 0, WRITE_REPLACE, &data, e);
+	} else {
+		r = soft_ops.store->remove(w->dev, &n, e);
+	}
+	w->env.pks_password = NULL;
+	return -r;
+}
+
+static void every_access(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++) {
+		const struct access_case *a = &accesses[i];
+		const int want[] = { [ACCESS_READ] = a->read, [ACCESS_WRITE] = a->replace, [ACCESS_REMOVE] = a->remove };
+
+		secure_boot(w, a->secure);
+		set_passwords(w, a->set);
+		for (enum consumer c = CONSUMER_FIRMWARE; c <= CONSUMER_OS; c++) {
+			plant(w, c, a->policy);
+			for (enum access what = ACCESS_READ; what <= ACCESS_REMOVE; what++) {
+				struct err e = { 0 };
+				int got = attempt(w, a, c, what, &e);
+
+				if (got != want[what])
+					print_error("row %zu, consumer %d, access %d: %s\n", i, c, what, e.msg);
+				assert_int_equal(got, want[what]);
+			}
+		}
+	}
+}
+
+/* --- what a new object may be ------------------------------------------------------------------------------------- */
+
+static const struct {
+	uint32_t policy;
+	bool set;			/* a password, which is given */
+	enum secure_boot secure;
+	int write;
+} creations[] = {
+	{ 0, false, OFF, 0 },
+	{ 0, true, OFF, 0 },
+	{ WORLD, false, OFF, 0 },
+	{ POLICY_IMMUTABLE, false, OFF, 0 },
+	{ POLICY_TRANSIENT, false, OFF, 0 },
+	{ PWSET, false, OFF, EPERM },
+	{ PWSET, true, OFF, 0 },
+	{ AUDIT, false, OFF, EPERM },
+	{ AUDIT, false, AUDITS, 0 },
+	{ ENFORCE, false, AUDITS, EPERM },
+	{ ENFORCE, false, ENFORCES, 0 },
+	{ ENFORCE, false, UNKNOWN, EPERM },
+	{ POLICY_SIGNEDUPDATE, false, OFF, EOPNOTSUPP },
+	{ POLICY_WRAPPINGKEY, false, OFF, EINVAL },
+	{ POLICY_HVPROVISIONED, false, OFF, EINVAL },
+	{ 0x80000000, false, OFF, EINVAL },
+	{ 1, false, OFF, EINVAL },
+};
+
+static void every_creation(void **state)
+{
+	struct world *w = *state;
+	static unsigned char word[] = "3";
+	const struct secret password = { word, 1, 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(creations); i++) {
+		AUTO_SECRET struct secret data = { 0 };
+		char label[16];
+		struct object_name n;
+		struct err e;
+
+		(void)snprintf(label, sizeof(label), "new-%zu", i);
+		n = named(CONSUMER_OS, label);
+		secure_boot(w, creations[i].secure);
+		set_passwords(w, creations[i].set);
+		restart(w);
+		w->env.pks_password = creations[i].set ? &password : NULL;
+		assert_int_equal(secret_copy(&data, "data", 4, &e), 0);
+		assert_int_equal(-soft_ops.store->write(w->dev, &n, creations[i].policy, 0, &data, &e), creations[i].write);
+		w->env.pks_password = NULL;
+	}
+}
+
+/* --- order of evaluation: of two reasons the earlier one is told -------------------------------------------------- */
+
+static int writes(struct world *w, enum consumer c, const char *label, uint32_t policy, unsigned flags, size_t len,
+		  const char *password)
+{
+	const struct object_name n = named(c, label);
+	const struct secret given = { (unsigned char *)(uintptr_t)password, password ? strlen(password) : 0, 1 };
+	AUTO_SECRET struct secret data = { 0 };
+	struct err e;
+	int r;
+
+	assert_int_equal(secret_alloc(&data, len + 1, &e), 0);
+	data.len = len;
+	w->env.pks_password = password ? &given : NULL;
+	restart(w);
+	r = soft_ops.store->write(w->dev, &n, policy, flags, &data, &e);
+	w->env.pks_password = NULL;
+	return -r;
+}
+
+static void the_earlier_reason_is_told(void **state)
+{
+	struct world *w = *state;
+
+	plant(w, CONSUMER_OS, POLICY_IMMUTABLE | ENFORCE);
+	secure_boot(w, OFF);
+	set_passwords(w, true);
+	assert_int_equal(writes(w, CONSUMER_OS, "object", 0, 0, 0, "x"), EINVAL);		/* no data before password */
+	assert_int_equal(writes(w, CONSUMER_OS, "object", 1, 0, 4, "x"), EINVAL);
+	assert_int_equal(writes(w, CONSUMER_OS, "object", 0, 0, 4, "x"), EPERM);
+	assert_int_equal(writes(w, CONSUMER_OS, "object", 0, 0, 65536, "3"), EPERM);		/* policy before space */
+	assert_int_equal(writes(w, CONSUMER_OS, "other", 0, 0, 4, "3"), 0);
+	assert_int_equal(writes(w, CONSUMER_OS, "other", 0, 0, 65536, "3"), EFBIG);		/* space before label */
+	assert_int_equal(writes(w, CONSUMER_OS, "other", 0, 0, 65400, "3"), ENOSPC);
+	assert_int_equal(writes(w, CONSUMER_OS, "other", 0, 0, 4, "3"), EEXIST);
+	assert_int_equal(writes(w, CONSUMER_OS, "other", WORLD, WRITE_REPLACE, 4, "3"), EINVAL);	/* fixed */
+}
+
+/* --- what a boot keeps -------------------------------------------------------------------------------------------- */
+
+static int password(struct world *w, enum consumer c, const char *text)
+{
+	const struct secret chosen = { (unsigned char *)(uintptr_t)text, strlen(text), 1 };
+	AUTO_SECRET struct secret generated = { 0 };
+	struct err e;
+
+	restart(w);
+	return -soft_ops.store->password(w->dev, c, &chosen, &generated, &e);
+}
+
+static void a_password_is_set_once_in_a_boot(void **state)
+{
+	struct world *w = *state;
+	char long_one[PASSWORD_MAX + 2];
+
+	memset(long_one, 'x', sizeof(long_one) - 1);
+	long_one[sizeof(long_one) - 1] = '\0';
+	assert_int_equal(password(w, CONSUMER_OS, "early"), ENOENT);
+	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
+	assert_int_equal(password(w, CONSUMER_OS, ""), EINVAL);
+	assert_int_equal(password(w, CONSUMER_OS, long_one), EINVAL);
+	assert_int_equal(password(w, CONSUMER_OS, long_one + 1), 0);
+	assert_int_equal(password(w, CONSUMER_OS, "second"), EEXIST);
+	assert_int_equal(password(w, CONSUMER_FIRMWARE, "mine"), 0);
+	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 1, "second"), EPERM);
+	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 1, long_one + 1), 0);
+	assert_int_equal(writes(w, CONSUMER_BOOTLOADER, "b", 0, 0, 1, NULL), 0);
+	boot(w, 2);
+	assert_int_equal(writes(w, CONSUMER_OS, "c", 0, 0, 1, long_one + 1), EPERM);
+	assert_int_equal(writes(w, CONSUMER_OS, "c", 0, 0, 1, NULL), 0);
+	assert_int_equal(password(w, CONSUMER_OS, "second"), 0);
+	boot(w, 1);	/* of a boot that is over nothing counts, even if it is pretended again */
+	assert_int_equal(writes(w, CONSUMER_OS, "d", 0, 0, 1, NULL), 0);
+}
+
+static void transient_objects_go_with_the_boot(void **state)
+{
+	struct world *w = *state;
+	struct store_info info;
+	struct err e;
+
+	assert_int_equal(writes(w, CONSUMER_OS, "stays", 0, 0, 100, NULL), 0);
+	assert_int_equal(writes(w, CONSUMER_OS, "goes", POLICY_TRANSIENT, 0, 60000, NULL), 0);
+	assert_int_equal(writes(w, CONSUMER_OS, "goes", POLICY_TRANSIENT, 0, 1, NULL), EEXIST);
+	assert_int_equal(writes(w, CONSUMER_OS, "stays", POLICY_TRANSIENT, WRITE_REPLACE, 1, NULL), EINVAL);
+	assert_int_equal(writes(w, CONSUMER_OS, "more", 0, 0, 6000, NULL), ENOSPC);	/* one account for both */
+	assert_int_equal(writes(w, CONSUMER_OS, "more", POLICY_TRANSIENT, 0, 6000, NULL), ENOSPC);
+	assert_int_equal(writes(w, CONSUMER_OS, "goes", 0, WRITE_REPLACE, 50000, NULL), 0);
+	assert_int_equal(writes(w, CONSUMER_OS, "more", 0, 0, 6000, NULL), 0);
+	restart(w);
+	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
+	assert_int_equal(info.objects, 3);
+	assert_int_equal(info.used, 3 * OBJECT_OVERHEAD + 5 + 4 + 4 + 100 + 50000 + 6000);
+	boot(w, 2);
+	restart(w);
+	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
+	assert_int_equal(info.objects, 2);
+}
+
+static void a_lock_lasts_until_the_boot(void **state)
+{
+	struct world *w = *state;
+	struct err e;
+
+	assert_int_equal(writes(w, CONSUMER_BOOTLOADER, "a", WORLD, 0, 1, NULL), 0);
+	assert_int_equal(soft_ops.store->lock(w->dev, CONSUMER_BOOTLOADER, &e), 0);
+	assert_int_equal(soft_ops.store->lock(w->dev, CONSUMER_BOOTLOADER, &e), 0);
+	assert_int_equal(writes(w, CONSUMER_BOOTLOADER, "a", 0, WRITE_REPLACE, 1, NULL), EPERM);
+	assert_int_equal(writes(w, CONSUMER_BOOTLOADER, "b", 0, 0, 1, NULL), EPERM);
+	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 1, NULL), 0);
+	boot(w, 2);
+	assert_int_equal(writes(w, CONSUMER_BOOTLOADER, "a", 0, WRITE_REPLACE, 1, NULL), 0);
+}
+
+/* What stands in for this boot's state must have been made in it, by this keystore. */
+static void a_damaged_state_refuses(void **state)
+{
+	struct world *w = *state;
+	char path[256];
+	struct store_info info;
+	struct err e;
+	int fd;
+
+	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
+	assert_int_equal(password(w, CONSUMER_OS, "word"), 0);
+	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
+	for (char *p = info.uuid, *to = info.uuid; ; p++)
+		if (*p != '-' && !(*to++ = *p))
+			break;
+	(void)snprintf(path, sizeof(path), "%s/run/hwkey/pks/%s/boot", w->machine, info.uuid);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "x", 1, 300), 1);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, "word"), EBADMSG);
+	boot(w, 2);
+	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), 0);
+	machine_file(w, "/proc/sys/kernel/random/boot_id", NULL, 0);
+	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), EOPNOTSUPP);
+}
+
+/* --- where secure boot is seen ------------------------------------------------------------------------------------ */
+
+static const struct {
+	int tree, efi, secure, setup, audit;	/* -1: not there */
+	enum secure_boot want;
+} machines[] = {
+	/* ibm,secure-boot; /sys/firmware/efi with its variables; SecureBoot, SetupMode, AuditMode */
+	{ -1, 0, -1, -1, -1, SECURE_BOOT_OFF },
+	{ 0, 0, -1, -1, -1, SECURE_BOOT_OFF },
+	{ 1, 0, -1, -1, -1, SECURE_BOOT_AUDIT },
+	{ 2, 0, -1, -1, -1, SECURE_BOOT_ENFORCE },
+	{ 3, 0, -1, -1, -1, SECURE_BOOT_UNKNOWN },
+	{ -1, 1, -1, -1, -1, SECURE_BOOT_UNKNOWN },	/* efivarfs is not mounted */
+	{ -1, 2, -1, -1, -1, SECURE_BOOT_OFF },		/* it is, without such a variable */
+	{ -1, 2, 0, 0, -1, SECURE_BOOT_OFF },
+	{ -1, 2, 0, 1, -1, SECURE_BOOT_OFF },
+	{ -1, 2, 1, 0, -1, SECURE_BOOT_ENFORCE },
+	{ -1, 2, 1, 0, 0, SECURE_BOOT_ENFORCE },
+	{ -1, 2, 1, 1, -1, SECURE_BOOT_OFF },
+	{ -1, 2, 0, 1, 1, SECURE_BOOT_AUDIT },
+	{ -1, 2, 1, -1, -1, SECURE_BOOT_UNKNOWN },
+	{ -1, 2, 7, 0, -1, SECURE_BOOT_UNKNOWN },
+	{ -1, 2, 1, 7, -1, SECURE_BOOT_UNKNOWN },
+};
+
+static void efi_variable(struct world *w, const char *path, int value)
+{
+	const unsigned char bytes[] = { 6, 0, 0, 0, (unsigned char)value };
+
+	machine_file(w, path, value < 0 ? NULL : bytes, sizeof(bytes));
+}
+
+static void secure_boot_sources(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
+		const unsigned char tree[] = { 0, 0, 0, (unsigned char)machines[i].tree };
+		char cmd[256];
+		const char *why;
+
+		(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s/sys' '%s/proc/device-tree'", w->machine, w->machine);
+		assert_int_equal(system(cmd), 0);
+		machine_file(w, "/proc/device-tree/ibm,secure-boot", machines[i].tree < 0 ? NULL : tree, sizeof(tree));
+		if (machines[i].efi) {
+			machine_file(w, VARS "/x", "", 0);
+			if (machines[i].efi == 1)
+				machine_file(w, VARS "/x", NULL, 0);
+		}
+		efi_variable(w, VARS "/SecureBoot" GUID, machines[i].secure);
+		efi_variable(w, VARS "/SetupMode" GUID, machines[i].setup);
+		efi_variable(w, VARS "/AuditMode" GUID, machines[i].audit);
+		if (secure_boot_read(&w->env, &why) != machines[i].want)
+			print_error("row %zu: %s\n", i, why);
+		assert_int_equal(secure_boot_read(&w->env, &why), machines[i].want);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		TEST(every_access), TEST(every_creation), TEST(the_earlier_reason_is_told),
+		TEST(a_password_is_set_once_in_a_boot), TEST(transient_objects_go_with_the_boot),
+		TEST(a_lock_lasts_until_the_boot), TEST(a_damaged_state_refuses), TEST(secure_boot_sources),
+	};
+
+	return cmocka_run_group_tests_name("pks-rules", tests, NULL, NULL);
+}
