@@ -3,10 +3,14 @@
 
 declare -gA _hwkey_args=() _hwkey_options=() _hwkey_values=()
 
+# _hwkey_load LINES: by expansions only, because bash reads a here-document one byte at a time
 _hwkey_load()
 {
-	local kind name rest
-	while read -r kind name rest; do
+	local line kind name rest IFS=$'\n' -
+	set -f
+	for line in $1; do
+		kind=${line%% *} rest=${line#* }
+		name=${rest%% *} rest=${rest#* }
 		case $kind in
 		command) _hwkey_args[$name]=$rest ;;
 		option) _hwkey_options[$name]+=" $rest" ;;
@@ -74,6 +78,6 @@ _hwkey()
 }
 complete -F _hwkey hwkey
 
-_hwkey_load <<'WORDS'
+_hwkey_load '
 @WORDS@
-WORDS
+'
