@@ -2,16 +2,20 @@
 #include "pks.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-struct opts { char *store, *add_slot, *remove_slot, *passphrase_file; bool replace; };
+struct opts { char *store, *size, *add_slot, *remove_slot, *passphrase_file; bool replace, power11; };
 CMD_OPTS(struct opts);
 
+enum { SIZE_LIMIT = 1 << 30 };		/* what is surely no size */
 enum { PASSPHRASE_MAX = 4096, TYPED_MAX = 511 };	/* bytes: of a file, of a line that a terminal gives */
 
 static const char *const slots[] = { "plain", "passphrase", NULL };
 
 static const struct opt opts[] = {
+	OPT_STR(struct opts, size, "size", 0, "SIZE", "Make it so large, in bytes or, with K, KiB; 0 disables it"),
+	OPT_FLAG(struct opts, power11, "power11", 0, "Let it be larger than 64K, as on Power11"),
 	OPT_STR(struct opts, add_slot, "add-slot", 0, "SLOT", "Add a way to open the keystore: plain or passphrase",
 		.choices = slots),
 	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one of them, but never the last",
@@ -92,6 +96,37 @@ static int change(struct hwkey *hw, const struct opts *o, const struct device *d
 	return r;
 }
 
+/* "65536" or "64K". */
+static int parse_size(const char *text, size_t *ret, struct err *e)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || errno || n > SIZE_LIMIT || (*end && strcasecmp(end, "K") != 0))
+		return err_set(e, EINVAL, "'%.20s' is not a size: a number of bytes, or of KiB with a K", text);
+	*ret = *end ? n * 1024 : n;
+	return 0;
+}
+
+static int resize(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,
+		  struct err *e)
+{
+	struct store_info info;
+	struct err dropped;
+	size_t size = 0;
+	int r = o->size ? parse_size(o->size, &size, e) : 0;
+
+	if (r == 0 && !ops->resize)
+		r = err_set(e, EOPNOTSUPP, "keystore '%s' has a size of its own", dev->id);
+	if (r == 0)
+		r = ops->resize(dev, o->power11, o->size ? &size : NULL, e);
+	if (r == 0 && ops->info(dev, &info, &dropped) == 0 && info.pending)
+		note(&hw->env, "the size of %zu bytes counts from the next boot on", info.pending);
+	return r;
+}
+
 static int check(const struct hwkey *hw, const struct opts *o, struct err *e)
 {
 	if (!o->add_slot && o->replace)
@@ -100,6 +135,8 @@ static int check(const struct hwkey *hw, const struct opts *o, struct err *e)
 		return err_set(e, EINVAL, "--passphrase-file goes with --add-slot=passphrase");
 	if (o->add_slot && o->remove_slot && !strcmp(o->add_slot, o->remove_slot))
 		return err_set(e, EINVAL, "slot '%s' cannot be added and removed at once", o->add_slot);
+	if ((o->size || o->power11) && (o->add_slot || o->remove_slot || shows_asked(&hw->out)))
+		return err_set(e, EINVAL, "--size and --power11 stand alone, and show nothing");
 	if ((o->add_slot || o->remove_slot) && shows_asked(&hw->out))
 		return err_set(e, EINVAL,
 			       "--add-slot and --remove-slot show nothing: leave out --json, --output and the like");
@@ -118,13 +155,15 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r < 0)
 		return r;
+	if (o->size || o->power11)
+		return resize(hw, o, dev, ops, e);
 	return o->add_slot || o->remove_slot ? change(hw, o, dev, ops, e) : pks_show_info(hw, dev, ops, e);
 }
 
 const struct cmd cmd_pks_config = {
 	.name = "pks-config",
 	.synopsis = "",
-	.summary = "Show the platform keystore, or change what opens it",
+	.summary = "Show the platform keystore, change its size or what opens it",
 	.opts = opts,
 	.needs = NEED_DEVICES | SHOWS,
 	.run = run,

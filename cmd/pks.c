@@ -170,7 +170,8 @@ int pks_policy_parse(const char *list, uint32_t *ret, struct err *e)
 
 static const struct column info_columns[] = {
 	{ "UUID", OUT_STRING, false }, { "SLOTS", OUT_LIST, false }, { "PROTECTION", OUT_STRING, false },
-	{ "SIZE", OUT_NUMBER, false }, { "USED", OUT_NUMBER, false }, { "OBJECTS", OUT_NUMBER, false },
+	{ "SIZE", OUT_NUMBER, false }, { "MAX", OUT_NUMBER, false }, { "PENDING", OUT_NUMBER, false },
+	{ "USED", OUT_NUMBER, false }, { "OBJECTS", OUT_NUMBER, false },
 	{ "GENERATION", OUT_NUMBER, false }, { "PASSWORDS", OUT_LIST, false }, { "LOCKED", OUT_LIST, false },
 	{ "DAMAGED", OUT_LIST, false }, { 0 }
 };
@@ -178,7 +179,7 @@ static const struct column info_columns[] = {
 int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store_ops *ops, struct err *e)
 {
 	AUTO_OUT struct out *out = NULL;
-	char size[24], used[24], objects[24], generation[24];
+	char max[24], pending[24], size[24], used[24], objects[24], generation[24];
 	struct store_info info;
 	int r = ops->info(dev, &info, e);
 
@@ -186,12 +187,15 @@ int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store
 		return r;
 	hw->out.record = true;
 	(void)snprintf(size, sizeof(size), "%zu", info.total);
+	(void)snprintf(max, sizeof(max), "%zu", info.max);
+	(void)snprintf(pending, sizeof(pending), "%zu", info.pending);
 	(void)snprintf(used, sizeof(used), "%zu", info.used);
 	(void)snprintf(objects, sizeof(objects), "%zu", info.objects);
 	(void)snprintf(generation, sizeof(generation), "%llu", (unsigned long long)info.generation);
 	r = out_open(&out, "keystore", info_columns, &hw->out, e);
 	if (r == 0)
-		r = out_row(out, (const char *const[]){ info.uuid, info.slots, info.protection, size, used, objects,
+		r = out_row(out, (const char *const[]){ info.uuid, info.slots, info.protection, size, max,
+							info.pending ? pending : NULL, used, objects,
 							generation, info.passwords[0] ? info.passwords : NULL,
 							info.locked[0] ? info.locked : NULL,
 							info.damaged[0] ? info.damaged : NULL }, e);

@@ -128,7 +128,8 @@ struct object {				/* what list shows of one */
 struct store_info {
 	char uuid[37];
 	uint64_t generation;
-	size_t total, used;		/* bytes, overhead counted */
+	size_t total, used;		/* bytes, overhead counted; total 0: disabled */
+	size_t max, pending;		/* total can be this; it will be this after the next boot, 0: no change */
 	size_t objects;
 	char protection[128];		/* what the weakest root-key slot gives, for a person */
 	char slots[128];		/* names of the root-key slots, joined by '\n' */
@@ -158,6 +159,8 @@ struct store_ops {
 	int (*slot_add)(const struct device *, const char *slot, const struct secret *passphrase, bool replace,
 			struct err *e);
 	int (*slot_remove)(const struct device *, const char *slot, struct err *e);
+	/* POWER11: lets it be larger from now on. SIZE, if not NULL: its new total, 0 disables; see store_info.pending. */
+	int (*resize)(const struct device *, bool power11, const size_t *size, struct err *e);
 	/*
 	 * Sets a consumer's password, once in a boot (EEXIST): CHOSEN, or if NULL a random one, which RET_GENERATED gets
 	 * and the user keyring keeps.

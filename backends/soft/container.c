@@ -32,6 +32,7 @@ static void header_encode(const struct container *c, unsigned char *p)
 	be_put(p + 152, c->flags, 4);
 	be_put(p + 156, c->time, 8);
 	be_put(p + 164, c->size, 4);
+	be_put(p + 168, c->pending, 4);
 }
 
 static void header_decode(const unsigned char *p, struct container *c)
@@ -46,6 +47,7 @@ static void header_decode(const unsigned char *p, struct container *c)
 	c->size = (uint32_t)be_get(p + 148, 4);
 	c->flags = (uint32_t)be_get(p + 152, 4);
 	c->time = be_get(p + 156, 8);
+	c->pending = (uint32_t)be_get(p + 168, 4);
 }
 
 static bool size_is_good(uint32_t size)
@@ -63,8 +65,10 @@ int container_parse(const void *data, size_t len, struct container *ret, struct 
 		return err_set(e, EBADMSG, "not a container of the keystore");
 	header_decode(data, &c);
 	header_encode(&c, again);
-	if (memcmp(data, again, TAG_AT) != 0 || c.flags > 7)
+	if (memcmp(data, again, TAG_AT) != 0 || c.flags > 15)
 		return err_set(e, EBADMSG, "not a container of the keystore");
+	if (c.pending && !size_is_good(c.pending))
+		return err_set(e, EBADMSG, "container has an impossible size");
 	if (!size_is_good(c.size) || len != (size_t)CONTAINER_HEADER + c.size)
 		return err_set(e, EBADMSG, "container is cut or has a wrong length");
 	*ret = c;

@@ -7,8 +7,9 @@
  *  48  8 generation       56  8 anchor type, NV handle (0: none)              64  8 anchor's counter
  *  72 32 SHA-256 of the previous generation's header (256 bytes; zeros for the first)
  * 104 32 salt, random    136 12 nonce = 4 zeros, generation                  148  4 configured size
- * 152  4 flags (1 backup, 2 export, 4 disabled)   156  8 time of writing, seconds since 1970
- * 164  4 ciphertext length = configured size      168 72 zero               240 16 GCM tag       256 ... ciphertext
+ * 152  4 flags (enum container_flags)              156  8 time of writing, seconds since 1970
+ * 164  4 ciphertext length = configured size      168  4 size from the next boot on, 0: no change     172 68 zero
+ * 240 16 GCM tag       256 ... ciphertext
  *
  * Partition key = HKDF-SHA256(root key, UUID, "hwkey-pks/1 partition"); key of this write = HKDF-SHA256(partition key,
  * salt, "hwkey-pks/1 store" || generation): a fresh salt makes a fresh key, so no nonce is used twice even after a
@@ -27,10 +28,15 @@ enum {
 	CONTAINER_MAX = CONTAINER_HEADER + CONTAINER_SIZE_MAX,
 };
 
+enum container_flags {
+	CONTAINER_BACKUP = 1, CONTAINER_EXPORT = 2, CONTAINER_DISABLED = 4,
+	CONTAINER_POWER11 = 8,		/* up to PARTITION_SIZE_MAX, not half of it */
+};
+
 struct container {
 	unsigned char partition[UUID_SIZE], root_id[ROOT_ID], previous[CRYPTO_HASH], salt[32];
 	uint64_t generation, anchor, counter, time;
-	uint32_t size, flags;
+	uint32_t size, flags, pending;
 };
 
 /* EBADMSG with a reason unless the bytes are one well-formed container. Does not ask whether it is genuine. */

@@ -241,14 +241,16 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	AUTO_STORE struct store s = STORE_CLOSED;
 	const struct soft_slot *weakest;
 	struct store_info info = { 0 };
-	int r = store_open(&s, dev, 0, e);
+	int r = store_open(&s, dev, STORE_DISABLED, e);
 
 	if (r < 0)
 		return r;
 	weakest = root_weakest(s.dir);
 	format_uuid(s.now.partition, info.uuid);
 	info.generation = s.now.generation;
-	info.total = s.objects.size;
+	info.total = s.now.flags & CONTAINER_DISABLED ? 0 : s.objects.size;
+	info.max = store_size_max(&s);
+	info.pending = s.now.pending;
 	info.used = store_charged(&s);
 	info.objects = s.objects.count + s.boot.objects.count;
 	format_consumers(&s, false, info.passwords, sizeof(info.passwords));
@@ -258,6 +260,16 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	format_damaged(&s, info.damaged, sizeof(info.damaged));
 	*ret = info;
 	return 0;
+}
+
+/* --- its size ---------------------------------------------------------------------------------------------------- */
+
+static int set_size(const struct device *dev, bool power11, const size_t *size, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	int r = store_open(&s, dev, STORE_WRITE | STORE_CREATE | STORE_DISABLED, e);
+
+	return r < 0 ? r : store_configure(&s, power11, size, e);
 }
 
 /* --- of this boot ------------------------------------------------------------------------------------------------ */
@@ -332,6 +344,7 @@ const struct store_ops soft_store_ops = {
 	.remove = object_remove,
 	.list = object_list,
 	.info = store_describe,
+	.resize = set_size,
 	.password = set_password,
 	.lock = lock_consumer,
 	.slot_add = slot_add,

@@ -91,6 +91,7 @@ static int open_or_create(struct store *s, unsigned flags, struct err *e)
 		r = store_create(s->top, e);
 	if (r < 0)
 		return r;
+	s->created = true;
 	if (s->dev->env->warn)
 		s->dev->env->warn(s->dev->env, "a new keystore was made in '%s'", s->dev->env->pks_dir);
 	return open_system(s, e);
@@ -123,9 +124,11 @@ static int check_header(const struct store *s, const struct container *c, struct
 		return err_set(e, EBADMSG, "belongs to another keystore");
 	if (memcmp(c->root_id, id, ROOT_ID) != 0)
 		return err_set(e, EBADMSG, "was written under another root key");
-	if (c->size > PARTITION_SIZE_MAX)
+	if (c->size > PARTITION_SIZE_MAX || c->pending > PARTITION_SIZE_MAX)
 		return err_set(e, EBADMSG, "is larger than a keystore can be");
-	return c->flags ? err_set(e, EBADMSG, "is a backup or an export, not a container in use") : 0;
+	if (c->flags & (CONTAINER_BACKUP | CONTAINER_EXPORT))
+		return err_set(e, EBADMSG, "is a backup or an export, not a container in use");
+	return 0;
 }
 
 /*
@@ -284,6 +287,15 @@ int store_misses(const struct store *s, struct err *e)
 	return err_set(e, ENOENT, "not found");
 }
 
+/* Who only reads sees one that this boot enables as what it is: empty. */
+static int check_enabled(const struct store *s, unsigned flags, struct err *e)
+{
+	if (!(s->now.flags & CONTAINER_DISABLED) || flags & STORE_DISABLED || (s->now.pending && !s->boot.here))
+		return 0;
+	return err_set(e, ENXIO, "keystore '%s' is disabled: 'hwkey pks-config --size 64K' enables it",
+		       s->dev->env->pks_dir);
+}
+
 int store_open(struct store *ret, const struct device *dev, unsigned flags, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
@@ -303,6 +315,10 @@ int store_open(struct store *ret, const struct device *dev, unsigned flags, stru
 		r = load(&s, e);
 	if (r == 0)
 		r = boot_load(&s.boot, dev->env, session_of(dev), s.memory.data + s.now.size, boot_room(s.now.size), e);
+	if (r == 0 && flags & STORE_WRITE)
+		r = store_apply_pending(&s, e);
+	if (r == 0)
+		r = check_enabled(&s, flags, e);
 	if (r < 0)
 		return r;
 	tell_damage(&s);

@@ -21,6 +21,7 @@ enum { STORE_SIZE_DEFAULT = 65536 };
 enum store_flags {
 	STORE_WRITE = 1 << 0,		/* holds the writers' lock until store_done() */
 	STORE_CREATE = 1 << 1,		/* first use makes the keystore, if env allows it */
+	STORE_DISABLED = 1 << 2,	/* also one that is disabled */
 };
 
 enum other {			/* what the file of the other generation is */
@@ -38,6 +39,7 @@ struct store {
 	struct container now;		/* header of the generation in .objects */
 	unsigned char hash[CRYPTO_HASH];	/* of those 256 bytes */
 	unsigned newest;		/* 0: it is in local.A, 1: in local.B */
+	bool created;			/* by this store_open() */
 	enum other other;
 	size_t other_len;		/* of the other file: 0 if it is missing */
 };
@@ -47,7 +49,7 @@ struct store {
 
 extern const char *const container_files[2], *const container_kept[2];
 
-/* ENOENT: not initialised; EBADMSG: which part is missing or damaged. RET must be STORE_CLOSED. */
+/* ENOENT: not initialised; ENXIO: disabled; EBADMSG: which part is missing or damaged. RET must be STORE_CLOSED. */
 int store_open(struct store *ret, const struct device *, unsigned flags, struct err *e);
 /* Makes .objects the next generation, durable on return. On error the old generation stays. */
 int store_commit(struct store *, struct err *e);
@@ -62,6 +64,14 @@ int store_misses(const struct store *, struct err *e);
 
 /* Tells the grade of protection, once per device. */
 void store_note(const struct store *);
+
+/*
+ * size.c. A size that is due is applied by who opens for writing; the next commit keeps it. A new size counts from the next
+ * boot on if this one is under way; 0 disables. EINVAL; ENOTEMPTY. Committed on return.
+ */
+int store_apply_pending(struct store *, struct err *e);
+int store_configure(struct store *, bool power11, const size_t *size, struct err *e);
+size_t store_size_max(const struct store *);
 
 /* create.c: makes SOFT_DIR in TOP, whole or not at all. The caller holds the lock. */
 int store_create(int top, struct err *e);

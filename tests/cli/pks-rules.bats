@@ -147,3 +147,41 @@ uuid() { hwkey pks-config --json | jq -r '.keystore[0].uuid' | tr -d -; }
 	[ "$(find . .. -maxdepth 0 -printf '%m ')" = '711 711 ' ]
 	[ "$(find . -mindepth 1 -printf '%m %y\n' | sort | tr '\n' ' ')" = '600 f 700 d ' ]
 }
+
+@test "pks: the size grows between boots, and 0 disables an empty keystore" {
+	run hwkey pks-config -q --size 8K
+	[ "$output" = "hwkey: a new keystore was made in '$HWKEY_PKS_DIR'" ]
+	size() { hwkey pks-config --json | jq -c '.keystore[0] | [.size, .max, .pending]'; }
+	[ "$(size)" = '[8192,65536,null]' ]
+	for bad in 8191 4095 4097 65537 128K 1025 4K; do
+		fails 2 'keystore' hwkey pks-config --size $bad
+	done
+	for bad in x 8M -1 '' 99999999999999999999 8KK; do
+		fails 2 'is not a size' hwkey pks-config --size="$bad"
+	done
+	fails 2 'stand alone' hwkey pks-config --size 8K --json
+	run hwkey pks-config --size 16k
+	[ "$output" = 'hwkey: the size of 16384 bytes counts from the next boot on' ]
+	[ "$(size)" = '[8192,65536,16384]' ]
+	hwkey pks-config -q --power11 --size 128K
+	[ "$(size)" = '[8192,131072,131072]' ]
+	put a data
+	[ "$(size)" = '[8192,131072,131072]' ]
+	fails 7 'holds 1 object: it is disabled only when it is empty' hwkey pks-config --size 0
+	boot 2
+	put b data
+	[ "$(size)" = '[131072,131072,null]' ]
+	[ "$(hwkey pks-read a)" = data ]
+	hwkey pks-remove -q a
+	hwkey pks-remove -q b
+	hwkey pks-config --size 0
+	fails 5 "is disabled: 'hwkey pks-config --size 64K' enables it" hwkey pks-list
+	fails 5 'is disabled' hwkey generate -q k
+	[ "$(size)" = '[0,131072,null]' ]
+	hwkey pks-config -q --size 4K
+	fails 5 'is disabled' hwkey pks-list
+	boot 3
+	[ -z "$(hwkey pks-list)" ]
+	put a data
+	[ "$(size)" = '[4096,131072,null]' ]
+}

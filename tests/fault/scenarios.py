@@ -60,6 +60,9 @@ hwkey pks-read o1 --batch 2>&1 || hwkey pks-read o1 --password-file word 2>&1 ||
 STATE_AFTER = "echo third | hwkey pks-write after - --consumer firmware && hwkey pks-read after --consumer firmware >/dev/null"
 
 
+SIZES = "hwkey pks-config --json --output SIZE,MAX,PENDING | jq -r '.keystore[0] | .size, .max, .pending // \"\"'" + OBJECTS
+
+
 def output(name, command, setup, check):
     """A command that writes the file out: it is there whole, or not at all."""
     return Scenario(name, KEYS + setup, command, "[ -e out ] || { echo none; exit 0; }; " + check + " && echo whole", REPO_AFTER)
@@ -133,6 +136,8 @@ SCENARIOS = [
     pks("pks-lock", ["hwkey", "pks-lock", "os"], WORD, STATE, STATE_AFTER),
     pks("pks-transient", ["hwkey", "pks-write", "t", "-", "--policy", "transient"], WORD, stdin=b"value"),
     pks("pks-first-of-boot", ["hwkey", "pks-write", "o3", "-"], STORED + "; " + BOOT, stdin=b"value"),
+    pks("pks-resize", ["hwkey", "pks-config", "--size", "65536"], "hwkey pks-config --size 8K; " + WORD, SIZES),
+    pks("pks-resize-pending", ["hwkey", "pks-config", "--power11", "--size", "128K"], WORD + "; hwkey pks-remove o2", SIZES),
     pks("pks-add-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--passphrase-file={W}/cred/hwkey.pks-passphrase"], SLOTS,
         SLOT_DUMP, slow=True),
     pks("pks-replace-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--replace", "--passphrase-file={W}/new"],

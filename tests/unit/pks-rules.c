@@ -453,6 +453,146 @@ static void a_damaged_state_refuses(void **state)
 	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), EOPNOTSUPP);
 }
 
+/* --- sizes -------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	bool running, power11;		/* something was changed in this boot; larger sizes are allowed */
+	size_t from, to;		/* from 0: disabled */
+	int result;
+	size_t now, pending;
+} sizes[] = {
+	{ false, false, 4096, 4096, 0, 4096, 0 },
+	{ false, false, 4096, 4095, EINVAL, 4096, 0 },
+	{ false, false, 4096, 4097, EINVAL, 4096, 0 },
+	{ false, false, 4096, 5120, 0, 5120, 0 },
+	{ false, false, 4096, 5119, EINVAL, 4096, 0 },
+	{ false, false, 4096, 65536, 0, 65536, 0 },
+	{ false, false, 4096, 65537, EINVAL, 4096, 0 },
+	{ false, false, 4096, 66560, EINVAL, 4096, 0 },
+	{ false, false, 4096, 131072, EINVAL, 4096, 0 },
+	{ false, true, 4096, 66560, 0, 66560, 0 },
+	{ false, true, 65536, 131072, 0, 131072, 0 },
+	{ false, true, 131072, 65536, EINVAL, 131072, 0 },
+	{ false, true, 65536, 131073, EINVAL, 65536, 0 },
+	{ false, true, 65536, 132096, EINVAL, 65536, 0 },
+	{ false, false, 65536, 64512, EINVAL, 65536, 0 },
+	{ false, false, 65536, 1024, EINVAL, 65536, 0 },
+	{ false, false, 65536, 0, 0, 0, 0 },
+	{ false, false, 0, 0, 0, 0, 0 },
+	{ false, false, 0, 4096, 0, 4096, 0 },
+	{ false, false, 0, 65536, 0, 65536, 0 },
+	{ true, false, 4096, 4096, 0, 4096, 0 },
+	{ true, false, 4096, 5120, 0, 4096, 5120 },
+	{ true, false, 4096, 65536, 0, 4096, 65536 },
+	{ true, false, 4096, 65537, EINVAL, 4096, 0 },
+	{ true, false, 65536, 64512, EINVAL, 65536, 0 },
+	{ true, true, 65536, 131072, 0, 65536, 131072 },
+	{ true, false, 65536, 0, 0, 0, 0 },
+	{ true, false, 0, 4096, 0, 0, 4096 },
+};
+
+static struct store_info info_of(struct world *w)
+{
+	struct store_info info;
+	struct err e;
+
+	restart(w);
+	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
+	return info;
+}
+
+static int resizes(struct world *w, bool power11, size_t size)
+{
+	struct err e;
+
+	restart(w);
+	return -soft_ops.store->resize(w->dev, power11, &size, &e);
+}
+
+static void every_size(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct store_info info;
+		char cmd[128];
+		struct err e;
+
+		(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", w->dir);
+		assert_int_equal(system(cmd), 0);
+		boot(w, 2 * (unsigned)i);
+		restart(w);
+		assert_int_equal(resizes(w, sizes[i].power11, sizes[i].from ? sizes[i].from : 4096), 0);
+		if (!sizes[i].from)
+			assert_int_equal(resizes(w, false, 0), 0);
+		boot(w, 2 * (unsigned)i + 1);
+		if (sizes[i].running && sizes[i].from)
+			assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
+		if (sizes[i].running && sizes[i].from) {
+			const struct object_name n = named(CONSUMER_OS, "a");
+
+			assert_int_equal(soft_ops.store->remove(w->dev, &n, &e), 0);
+		} else if (sizes[i].running) {
+			assert_int_equal(soft_ops.store->resize(w->dev, true, NULL, &e), 0);
+		}
+		if (resizes(w, false, sizes[i].to) != sizes[i].result)
+			print_error("row %zu\n", i);
+		assert_int_equal(resizes(w, false, sizes[i].to), sizes[i].result);
+		info = info_of(w);
+		assert_int_equal(info.total, sizes[i].now);
+		assert_int_equal(info.pending, sizes[i].pending);
+	}
+}
+
+static void a_pending_size_comes_with_the_boot(void **state)
+{
+	struct world *w = *state;
+	AUTO_SECRET struct secret data = { 0 };
+	const struct object_name n = named(CONSUMER_OS, "a");
+	struct err e;
+
+	assert_int_equal(resizes(w, false, 4096), 0);
+	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 4096 - 65, NULL), 0);
+	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 1, NULL), ENOSPC);
+	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 4096, NULL), EFBIG);
+	assert_int_equal(resizes(w, false, 8192), 0);
+	assert_int_equal(info_of(w).pending, 8192);
+	assert_int_equal(resizes(w, false, 6144), 0);
+	assert_int_equal(info_of(w).pending, 6144);
+	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 1, NULL), ENOSPC);
+	assert_int_equal(resizes(w, false, 0), ENOTEMPTY);
+	boot(w, 2);
+	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 6144 - 4096 - 65, NULL), 0);
+	assert_int_equal(info_of(w).total, 6144);
+	assert_int_equal(info_of(w).used, 6144);
+	assert_int_equal(soft_ops.store->read(w->dev, &n, &data, &e), 0);
+	assert_int_equal(data.len, 4096 - 65);
+}
+
+static void a_disabled_keystore_refuses(void **state)
+{
+	struct world *w = *state;
+	AUTO_SECRET struct secret data = { 0 };
+	const struct object_name n = named(CONSUMER_OS, "a");
+	struct blob token = { 0 };
+	struct err e;
+
+	assert_int_equal(writes(w, CONSUMER_OS, "a", POLICY_TRANSIENT, 0, 1, NULL), 0);
+	assert_int_equal(resizes(w, false, 0), ENOTEMPTY);
+	assert_int_equal(soft_ops.store->remove(w->dev, &n, &e), 0);
+	assert_int_equal(resizes(w, false, 0), 0);
+	assert_int_equal(soft_ops.store->read(w->dev, &n, &data, &e), -ENXIO);
+	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 0, NULL), ENXIO);	/* before parameters */
+	assert_int_equal(soft_ops.store->remove(w->dev, &n, &e), -ENXIO);
+	assert_int_equal(soft_ops.key->generate(w->dev, &(struct key_params){ 0 }, &token, &e), -ENXIO);
+	assert_int_equal(resizes(w, false, 65536), 0);
+	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), ENXIO);
+	boot(w, 2);
+	assert_int_equal(soft_ops.store->read(w->dev, &n, &data, &e), -ENOENT);
+	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
+	assert_int_equal(info_of(w).total, 65536);
+}
+
 /* --- where secure boot is seen ------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -517,7 +657,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		TEST(every_access), TEST(every_creation), TEST(the_earlier_reason_is_told),
 		TEST(a_password_is_set_once_in_a_boot), TEST(transient_objects_go_with_the_boot),
-		TEST(a_lock_lasts_until_the_boot), TEST(a_damaged_state_refuses), TEST(secure_boot_sources),
+		TEST(a_lock_lasts_until_the_boot), TEST(a_damaged_state_refuses), TEST(every_size),
+		TEST(a_pending_size_comes_with_the_boot), TEST(a_disabled_keystore_refuses), TEST(secure_boot_sources),
 	};
 
 	return cmocka_run_group_tests_name("pks-rules", tests, NULL, NULL);
