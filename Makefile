@@ -166,8 +166,8 @@ bench: deps all ## figures against tests/bench/budget.tsv; WRITE=1 makes them th
 lab: deps ## the test kernel that 'make check-kernel' boots (4 min, once)
 	tests/kernel/uml-build modules
 
-# The simulated cards of IBM Z as a program for a guest, and a client of them.
-sim_tools := $(B)/sim/cards $(B)/sim/pkey
+# The simulated cards of IBM Z as a program for a guest, and clients of them.
+sim_tools := $(B)/sim/cards $(B)/sim/pkey $(B)/sim/rewrap
 $(B)/sim/%: tests/kernel/%.c $(call objs,$(sim_src)) $(B)/libhwkey.a
 	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cppflags) $$($(PKG_CONFIG) --cflags fuse3) $(all_cflags) -MMD -MP -MF $@.d \
 		$(all_ldflags) -o $@ $< $(filter %.o %.a,$^) $$($(PKG_CONFIG) --libs fuse3) $(LIBS_crypto)

@@ -1,8 +1,8 @@
 # What a script begins with in a guest that has the simulated cards of IBM Z: they are there, and /dev/pkey.
 modprobe ap
 modprobe paes
-/state/cards.bin /state
-PATH=$PATH:/state
+PATH=$PATH:/state/bin
+cards /state
 cd /state
 queues=/sys/bus/ap/devices
 

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 # The simulated cards of IBM Z: their bus, /dev/pkey, and volumes that plain cryptsetup opens with their secure keys.
 
-# One machine: two CCA cards and an EP11 one, all under the same master key, and a domain under another one.
+# One machine: two CCA cards and an EP11 one, all under the same master key, a domain under
+# another one, and one that a virtual machine has.
 setup() {
 	load helpers
-	mkdir -p "$BATS_TEST_TMPDIR/machine"
-	cp "$B/sim/cards" "$BATS_TEST_TMPDIR/machine/cards.bin"
-	cp "$B/sim/pkey" "$BATS_TEST_TMPDIR/machine/pkey"
+	mkdir -p "$BATS_TEST_TMPDIR/machine/bin"
+	cp "$B"/sim/{cards,pkey,rewrap} "$BATS_TEST_TMPDIR/machine/bin"
 	mk=$(printf '%02x' {0..31})
 	cat >"$BATS_TEST_TMPDIR/machine/cards" <<EOF
 card 00 cca 8 93AABE12 1 1 0
@@ -17,6 +17,7 @@ queue 00.0011 1 1 0 0
 mk 00.0011 cur full $mk
 queue 00.0012 1 1 0 0
 mk 00.0012 cur full $(printf 'ab%.0s' {1..32})
+queue 00.0013 1 1 0 1
 queue 01.0011 1 1 0 0
 mk 01.0011 cur full $mk
 queue 02.0011 1 1 0 0
@@ -48,6 +49,8 @@ machine_z() { cat "$top/tests/kernel/cards.bash" - | guest; }
 		[ "$(on_disk "$d" 32)" = $cbc ]
 		cryptsetup close v
 		cryptsetup close w
+		[ "$(pkey pattern xts <pair)" = $xts ]		# and by AF_ALG
+		[ "$(pkey pattern cbc <single)" = $cbc ]
 	done
 EOF
 }
@@ -129,6 +132,33 @@ EOF
 EOF
 }
 
+@test "a re-enciphered key opens the same data when the old one is dead" {
+	machine_z <<'EOF'
+	plain() { cryptsetup open --type plain --cipher paes-xts-plain64 --key-file "$1" --key-size 2176 "$d" v; }
+	new() { printf 'new %s\n' "$(printf "$2%.0s" {1..32})" >$queues/$1/sim; }
+	keys cipher first
+	d=$(disk img 1M)
+	plain first
+	echo hello | dd of=/dev/mapper/v status=none conv=notrunc
+	cryptsetup close v
+	for q in 00.0011 01.0011; do new $q 31; done
+	fails 1 EIO rewrap /state 00.0012 to-new <first		# another master key there, and nothing new
+	rewrap /state 00.0011 to-new <first >second
+	fails 4 'Invalid argument' plain second			# not yet
+	for q in 00.0011 01.0011; do echo activate >$queues/$q/sim; done
+	plain second
+	cryptsetup close v
+	rewrap /state 01.0011 from-old <first >late
+	[ "$(head -c 136 late | pkey verify)" = '00.0011 2 256 cur' ]
+	for q in 00.0011 01.0011; do new $q 32; done
+	rewrap /state 01.0011 to-new <late >third
+	for q in 00.0011 01.0011; do echo activate >$queues/$q/sim; done
+	fails 4 'Invalid argument' plain first
+	plain third
+	[ "$(head -c 5 /dev/mapper/v)" = hello ]
+EOF
+}
+
 @test "a volume needs a queue that is online; a busy one is asked again" {
 	machine_z <<'EOF'
 	keys ep11 pair
@@ -162,17 +192,20 @@ EOF
 	is features 'APSC APXA QACT RC8A'
 	echo 17 >ap_domain
 	is ap_domain 17
-	[ "$(ls devices | xargs)" = '00.0011 00.0012 01.0011 02.0011 card00 card01 card02' ]
+	[ "$(ls devices | xargs)" = '00.0011 00.0012 00.0013 01.0011 02.0011 card00 card01 card02' ]
 	cd /sys/devices/ap
 	[ "$(find . -mindepth 1 -maxdepth 2 -type d -name '*[0-9]' | sort | xargs)" = \
-		'./card00 ./card00/00.0011 ./card00/00.0012 ./card01 ./card01/01.0011 ./card02 ./card02/02.0011' ]
+		'./card00 ./card00/00.0011 ./card00/00.0012 ./card00/00.0013 ./card01 ./card01/01.0011 ./card02 ./card02/02.0011' ]
 	is card00/type CEX8C
 	is card02/type CEX8P
 	is card00/hwtype 14
 	is card00/ap_functions 0x92808000
 	is card02/API_ordinalnr 6
 	is card02/serialnr 93AABE14EP110001
-	[ "$(readlink card00/driver card02/02.0011/driver | sed 's:.*/::' | xargs)" = 'cex4card cex4queue' ]
+	[ "$(readlink card00/driver card02/02.0011/driver card00/00.0013/driver | sed 's:.*/::' | xargs)" = \
+		'cex4card cex4queue vfio_ap' ]
+	is card00/00.0013/status 'in use'
+	[ ! -e card00/00.0013/online ]
 	grep -qx MODE=cca card00/uevent
 	grep -qx DEV_TYPE=000E card00/uevent
 	grep -qx MODE=ep11 card02/02.0011/uevent
@@ -192,6 +225,33 @@ EOF
 EOF
 }
 
+@test "cards can go away under an open volume and come back, and many can ask at once" {
+	machine_z <<'EOF'
+	d=$(disk img)
+	keys cipher pair
+	format "$d" pair paes-xts-plain64
+	luks_open "$d" v
+	for ((i = 0; i < 20; i++)); do (pkey generate cipher 256 >token.$i && [ "$(pkey verify <token.$i)" ]) & asked[i]=$!; done
+	for p in "${asked[@]}"; do wait "$p"; done
+	[ "$(sort -u <(cat token.* | od -An -tx1 -v -w136) | wc -l)" = 20 ]
+	p=$(pgrep -x cards)
+	kill "$p"
+	while [ -e "/proc/$p" ]; do sleep 0.05; done
+	[ ! "$(ls $queues)" ]
+	fails 1 'No such device' cat /sys/bus/ap/ap_domain
+	head -c 4096 /dev/zero >/dev/mapper/v		# the key is in use: no card is asked
+	cryptsetup close v
+	fails 4 'No such device' luks_open "$d" v
+	fails 1 ENODEV pkey pattern xts <pair
+	cards /state
+	luks_open "$d" v
+	cryptsetup close v
+	kill "$(pgrep -x cards)"
+	for ((n = 0; n < 100; n++)); do ! rmmod paes ap 2>/dev/null || break; sleep 0.05; done
+	[ ! -e /sys/bus/ap ]
+EOF
+}
+
 @test "pkey: lists of APQNs, types, wrong queues and what is refused" {
 	machine_z <<'EOF'
 	for bits in 128 192 256; do
@@ -208,9 +268,11 @@ EOF
 	fails 1 ENODEV pkey protect 02.0011 <token
 	pkey protect 00.0012 02.0011 01.0011 <token >/dev/null
 	fails 1 ENODEV pkey generate cipher 256 02.0011
-	fails 1 ENODEV pkey generate cipher 256 00.0013
+	fails 1 ENODEV pkey generate cipher 256 00.0013		# not ours
+	fails 1 ENODEV pkey generate cipher 256 00.0014		# not there
 	fails 1 EINVAL pkey generate cipher 200 00.0011
 	fails 1 EINVAL pkey verify </dev/null
+	fails 1 EFAULT pkey nowhere
 	echo 0 >$queues/card00/online
 	[ "$(pkey apqns <token)" = 01.0011 ]
 	[ "$(stat -c %a /dev/pkey)" = 666 ]

@@ -3,16 +3,20 @@
  * A client of /dev/pkey for tests: the ioctls as programs of IBM Z use them.
  *	pkey generate TYPE BITS [APQN]... >TOKEN	pkey import TYPE [APQN]... <CLEAR >TOKEN
  *	pkey verify <TOKEN				pkey apqns <TOKEN		pkey protect [APQN]... <TOKEN >KEY
+ *	pkey nowhere					verifies a key at an address where nothing is
+ *	pkey pattern MODE <TOKENS >PATTERN		what 32 zeros become under MODE(paes): xts, cbc, by AF_ALG
  * TYPE: data, cipher, ep11. Fails with the errno's name.
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_alg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { TOKEN_MAX = 8192, APQNS = 32 };
@@ -35,16 +39,21 @@ struct kblob2protk3 {
 	unsigned char *protected;
 };
 
-static int call(unsigned long cmd, void *arg)
+_Noreturn static void fail(void)
+{
+	fprintf(stderr, "pkey: %s\n", strerrorname_np(errno));
+	exit(1);
+}
+
+static void call(unsigned long cmd, void *arg)
 {
 	int fd = open("/dev/pkey", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		err(1, "/dev/pkey");
-	if (ioctl(fd, cmd, arg) == 0)
-		return 0;
-	fprintf(stderr, "pkey: %s\n", strerrorname_np(errno));
-	exit(1);
+	if (ioctl(fd, cmd, arg) < 0)
+		fail();
+	close(fd);
 }
 
 static uint32_t type_of(const char *name)
@@ -83,6 +92,35 @@ static uint32_t input(unsigned char *buf, size_t size)
 static int output(const unsigned char *buf, size_t n)
 {
 	return fwrite(buf, 1, n, stdout) == n && fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* The IV, and what to do, go beside the data. */
+static int pattern(const char *mode, const unsigned char *tokens, uint32_t len)
+{
+	struct sockaddr_alg alg = { .salg_family = AF_ALG, .salg_type = "skcipher" };
+	union { struct cmsghdr align; char bytes[CMSG_SPACE(4) + CMSG_SPACE(4 + 16)]; } control = { 0 };
+	unsigned char data[32] = { 0 };
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	uint32_t encrypt = ALG_OP_ENCRYPT, iv_len = 16;
+	int fd = socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), op;
+
+	snprintf((char *)alg.salg_name, sizeof(alg.salg_name), "%s(paes)", mode);
+	*c = (struct cmsghdr){ CMSG_LEN(4), SOL_ALG, ALG_SET_OP };
+	memcpy(CMSG_DATA(c), &encrypt, 4);
+	c = CMSG_NXTHDR(&msg, c);
+	*c = (struct cmsghdr){ CMSG_LEN(4 + 16), SOL_ALG, ALG_SET_IV };
+	memcpy(CMSG_DATA(c), &iv_len, 4);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&alg, sizeof(alg)) < 0 ||
+	    setsockopt(fd, SOL_ALG, ALG_SET_KEY, tokens, len) < 0)
+		fail();
+	op = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	if (op < 0 || sendmsg(op, &msg, 0) != sizeof(data) || read(op, data, sizeof(data)) != sizeof(data))
+		fail();
+	for (size_t i = 0; i < sizeof(data); i++)
+		printf("%02x", data[i]);
+	return putchar('\n') == EOF;
 }
 
 int main(int argc, char **argv)
@@ -126,5 +164,13 @@ int main(int argc, char **argv)
 		call(_IOWR('p', 0x1d, k), &k);
 		return output(out, k.protected_len);
 	}
-	errx(2, "usage: pkey generate|import|verify|apqns|protect ...");
+	if (!strcmp(what, "nowhere")) {
+		struct verifykey2 v = { (unsigned char *)8, 64, 0xffff, 0xffff };
+
+		call(_IOWR('p', 0x17, v), &v);
+		return 0;
+	}
+	if (!strcmp(what, "pattern") && argc > 2)
+		return pattern(argv[2], in, input(in, sizeof(in)));
+	errx(2, "usage: pkey generate|import|verify|apqns|protect|nowhere|pattern ...");
 }
