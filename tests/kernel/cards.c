@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * cards DIR: the simulated Crypto Express cards of DIR/cards, in a test's guest. Puts them on the AP bus, answers for the
- * kernel's simulated bus and paes (/dev/simz), and is /dev/pkey (by CUSE). Goes to the background once all of it is there.
- * What a test changes of the cards is in the file again: the next boot has it.
+ * kernel's simulated bus and paes (/dev/simz), and is /dev/pkey and /dev/z90crypt (by CUSE), of which the latter tells its
+ * status mask only. Goes to the background once all of it is there, and ends on SIGTERM. What a test changes of the cards
+ * is in the file again: the next boot has it.
  */
 #define FUSE_USE_VERSION 31
 #include <cuse_lowlevel.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,14 +26,17 @@
 #include "tests/sim/card.h"
 #include "tests/sim/pkey.h"
 
+enum { DEVICES = 2 };
+#define ZCRYPT_STATUS_MASK 0x81007a58
+
 struct cards {
 	struct sim sim;
-	int dir, simz, ready;		/* READY: to the waiting parent */
+	int dir, simz, ready;		/* READY: to the waiting parent, a byte for each device */
 };
 
-/* ---- /dev/pkey ---- */
+/* ---- /dev/pkey and /dev/z90crypt ---- */
 
-static void pkey_open(fuse_req_t req, struct fuse_file_info *fi)
+static void device_open(fuse_req_t req, struct fuse_file_info *fi)
 {
 	fuse_reply_open(req, fi);
 }
@@ -71,13 +76,46 @@ static void pkey_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info
 	}
 }
 
-static void pkey_ready(void *data)
+static void zcrypt_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info *fi, unsigned flags, const void *in,
+			 size_t in_len, size_t out_len)
+{
+	struct cards *c = fuse_req_userdata(req);
+	unsigned char mask[256];
+	struct iovec to = { arg, sizeof(mask) };
+
+	(void)fi;
+	(void)flags;
+	(void)in;
+	(void)in_len;
+	if ((uint32_t)cmd != ZCRYPT_STATUS_MASK) {
+		fuse_reply_err(req, ENOTTY);
+	} else if (out_len < sizeof(mask)) {
+		fuse_reply_ioctl_retry(req, NULL, 0, &to, 1);
+	} else {
+		sim_status_mask(&c->sim, mask);
+		fuse_reply_ioctl(req, 0, mask, sizeof(mask));
+	}
+}
+
+static void device_ready(void *data)
 {
 	struct cards *c = data;
 
-	if (chmod("/dev/pkey", 0666) < 0 || write(c->ready, "", 1) != 1)
-		err(1, "/dev/pkey");
-	close(c->ready);
+	if (write(c->ready, "", 1) != 1)
+		err(1, "ready");
+}
+
+static struct fuse_session *device_new(struct cards *c, const char *name, const struct cuse_lowlevel_ops *ops)
+{
+	struct cuse_info info = { .dev_info_argc = 1, .dev_info_argv = &name, .flags = CUSE_UNRESTRICTED_IOCTL };
+	char program[] = "cards", *args[] = { program, NULL };
+	struct fuse_session *se;
+	int threads;
+
+	se = cuse_lowlevel_setup(1, args, &info, ops, &threads, c);
+	if (!se)
+		errx(1, "no CUSE here");
+	return se;
 }
 
 /* ---- /dev/simz ---- */
@@ -170,28 +208,31 @@ static void answer(struct cards *c)
 		warnx("/dev/simz: %s", strerror(-r));
 }
 
-/* ---- both ---- */
+/* ---- all of it ---- */
 
-static void serve(struct cards *c, struct fuse_session *se)
+static void serve(struct cards *c, struct fuse_session *se[DEVICES], int end)
 {
-	struct pollfd fds[] = { { .fd = fuse_session_fd(se), .events = POLLIN }, { .fd = c->simz, .events = POLLIN } };
+	struct pollfd fds[DEVICES + 2];
 	struct fuse_buf buf = { 0 };
 
-	while (!fuse_session_exited(se)) {
-		if (poll(fds, 2, -1) < 0)
-			continue;		/* a signal: the session knows */
-		if (fds[0].revents && fuse_session_receive_buf(se, &buf) > 0)
-			fuse_session_process_buf(se, &buf);
-		if (fds[1].revents)
+	for (int i = 0; i < DEVICES; i++)
+		fds[i] = (struct pollfd){ .fd = fuse_session_fd(se[i]), .events = POLLIN };
+	fds[DEVICES] = (struct pollfd){ .fd = c->simz, .events = POLLIN };
+	fds[DEVICES + 1] = (struct pollfd){ .fd = end, .events = POLLIN };
+	while (poll(fds, DEVICES + 2, -1) > 0 && !fds[DEVICES + 1].revents) {
+		for (int i = 0; i < DEVICES; i++)
+			if (fds[i].revents && fuse_session_receive_buf(se[i], &buf) > 0)
+				fuse_session_process_buf(se[i], &buf);
+		if (fds[DEVICES].revents)
 			answer(c);
 	}
 	free(buf.mem);
 }
 
-/* The child goes on; the parent leaves when the child has said that all is there. */
+/* The child goes on; the parent leaves when the child has said of each device that it is there. */
 static void go_background(struct cards *c)
 {
-	int fds[2];
+	int fds[2], n = 0;
 	char ok;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -201,7 +242,9 @@ static void go_background(struct cards *c)
 	case 0: break;
 	default:
 		close(fds[1]);
-		_exit(read(fds[0], &ok, 1) == 1 ? 0 : 1);
+		while (n < DEVICES && read(fds[0], &ok, 1) == 1)
+			n++;
+		_exit(n == DEVICES && chmod("/dev/pkey", 0666) == 0 ? 0 : 1);
 	}
 	close(fds[0]);
 	c->ready = fds[1];
@@ -210,14 +253,15 @@ static void go_background(struct cards *c)
 
 int main(int argc, char **argv)
 {
-	static const struct cuse_lowlevel_ops ops = { .open = pkey_open, .ioctl = pkey_ioctl, .init_done = pkey_ready };
+	static const struct cuse_lowlevel_ops ops[] = {
+		{ .open = device_open, .ioctl = pkey_ioctl, .init_done = device_ready },
+		{ .open = device_open, .ioctl = zcrypt_ioctl, .init_done = device_ready },
+	};
 	static struct cards c;
-	const char *name[] = { "DEVNAME=pkey" };
-	struct cuse_info info = { .dev_info_argc = 1, .dev_info_argv = name, .flags = CUSE_UNRESTRICTED_IOCTL };
-	char *args[] = { argv[0], NULL };
-	struct fuse_session *se;
+	struct fuse_session *se[DEVICES];
+	sigset_t signals;
 	struct err e;
-	int threads;
+	int end;
 
 	if (argc != 2)
 		errx(2, "usage: cards DIR");
@@ -229,13 +273,16 @@ int main(int argc, char **argv)
 	c.simz = open("/dev/simz", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (c.simz < 0)
 		err(1, "/dev/simz");
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	end = signalfd(-1, &signals, SFD_CLOEXEC);
+	if (end < 0 || sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+		err(1, "signals");
 	go_background(&c);
-	se = cuse_lowlevel_setup(1, args, &info, &ops, &threads, &c);
-	if (!se)
-		errx(1, "no CUSE here");
 	add_all(&c);
-	serve(&c, se);
-	cuse_lowlevel_teardown(se);
+	se[0] = device_new(&c, "DEVNAME=pkey", &ops[0]);
+	se[1] = device_new(&c, "DEVNAME=z90crypt", &ops[1]);
+	serve(&c, se, end);
 	sim_done(&c.sim);
-	return 0;
+	return 0;		/* and the devices go with the process */
 }

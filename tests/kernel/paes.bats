@@ -190,8 +190,12 @@ EOF
 	is ap_domain 0
 	is ap_max_domain_id 84
 	is features 'APSC APXA QACT RC8A'
+	[ ! "$(pkey status)" ]			# there is no queue in that domain
 	echo 17 >ap_domain
 	is ap_domain 17
+	echo 0 >devices/card01/online
+	[ "$(pkey status | xargs)" = '00:07 01:0d 02:0c' ]
+	echo 1 >devices/card01/online
 	[ "$(ls devices | xargs)" = '00.0011 00.0012 00.0013 01.0011 02.0011 card00 card01 card02' ]
 	cd /sys/devices/ap
 	[ "$(find . -mindepth 1 -maxdepth 2 -type d -name '*[0-9]' | sort | xargs)" = \

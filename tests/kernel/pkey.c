@@ -4,6 +4,7 @@
  *	pkey generate TYPE BITS [APQN]... >TOKEN	pkey import TYPE [APQN]... <CLEAR >TOKEN
  *	pkey verify <TOKEN				pkey apqns <TOKEN		pkey protect [APQN]... <TOKEN >KEY
  *	pkey nowhere					verifies a key at an address where nothing is
+ *	pkey status					the cards in /dev/z90crypt's status mask
  *	pkey pattern MODE <TOKENS >PATTERN		what 32 zeros become under MODE(paes): xts, cbc, by AF_ALG
  * TYPE: data, cipher, ep11. Fails with the errno's name.
  */
@@ -45,15 +46,20 @@ _Noreturn static void fail(void)
 	exit(1);
 }
 
-static void call(unsigned long cmd, void *arg)
+static void call_device(const char *device, unsigned long cmd, void *arg)
 {
-	int fd = open("/dev/pkey", O_RDWR | O_CLOEXEC);
+	int fd = open(device, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		err(1, "/dev/pkey");
+		err(1, "%s", device);
 	if (ioctl(fd, cmd, arg) < 0)
 		fail();
 	close(fd);
+}
+
+static void call(unsigned long cmd, void *arg)
+{
+	call_device("/dev/pkey", cmd, arg);
 }
 
 static uint32_t type_of(const char *name)
@@ -101,7 +107,9 @@ static int pattern(const char *mode, const unsigned char *tokens, uint32_t len)
 	union { struct cmsghdr align; char bytes[CMSG_SPACE(4) + CMSG_SPACE(4 + 16)]; } control = { 0 };
 	unsigned char data[32] = { 0 };
 	struct iovec iov = { data, sizeof(data) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	uint32_t encrypt = ALG_OP_ENCRYPT, iv_len = 16;
 	int fd = socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), op;
@@ -170,7 +178,16 @@ int main(int argc, char **argv)
 		call(_IOWR('p', 0x17, v), &v);
 		return 0;
 	}
+	if (!strcmp(what, "status")) {
+		unsigned char mask[256];
+
+		call_device("/dev/z90crypt", _IOR('z', 0x58, mask), mask);
+		for (unsigned i = 0; i < sizeof(mask); i++)
+			if (mask[i])
+				printf("%02x:%02x\n", i, mask[i]);
+		return 0;
+	}
 	if (!strcmp(what, "pattern") && argc > 2)
 		return pattern(argv[2], in, input(in, sizeof(in)));
-	errx(2, "usage: pkey generate|import|verify|apqns|protect|nowhere|pattern ...");
+	errx(2, "usage: pkey generate|import|verify|apqns|protect|nowhere|status|pattern ...");
 }

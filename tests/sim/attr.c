@@ -392,6 +392,18 @@ int sim_attr_store(struct sim *s, const char *device, const char *name, const ch
 	return a->store(&p, line);
 }
 
+void sim_status_mask(struct sim *s, unsigned char ret[256])
+{
+	memset(ret, 0, 256);
+	for (size_t i = 0; i < s->n_queues; i++) {
+		const struct sim_card *c = sim_card_find(s, s->queues[i].id.card);
+		unsigned level = c->level < 6 ? c->level : 6;
+
+		if (s->queues[i].id.domain == s->bus.domain && !s->queues[i].passed_through)
+			ret[c->id] = (unsigned char)(!c->online ? 0x0d : c->mode == SIM_CCA ? 0x07 : level + 6);
+	}
+}
+
 int sim_device_describe(struct sim *s, const char *device, FILE *f)
 {
 	struct place p;

@@ -24,6 +24,12 @@ int sim_attr_show(struct sim *, const char *device, const char *name, FILE *f);
 int sim_attr_store(struct sim *, const char *device, const char *name, const char *text);
 
 /*
+ * What /dev/z90crypt says of each card (ZCRYPT_STATUS_MASK): 0 when it has no queue in the default domain, 0d offline,
+ * 07 CCA, 0a to 0c others.
+ */
+void sim_status_mask(struct sim *, unsigned char ret[256]);
+
+/*
  * All that is needed to make the device: lines of
  *	name NAME | parent NAME | driver NAME | env NAME=VALUE | attr MODE NAME
  */

@@ -215,6 +215,9 @@ static void tampered(void **state)
 			token[bit / 8] ^= (unsigned char)(1 << bit % 8);
 		}
 		assert_int_equal(accepted, free_bits[i]);
+		token[n > 80 ? n - 80 : 20] ^= 1;		/* of what only the card can judge */
+		assert_int_equal(sim_effective_key(s, false, token, n, key, &len), -EIO);
+		token[n > 80 ? n - 80 : 20] ^= 1;
 		for (len = 0; len < n; len++)
 			assert_int_equal(sim_effective_key(s, false, token, len, key, &(size_t){ 0 }), -EINVAL);
 		assert_int_equal(sim_effective_key(s, false, token, n, key, &len), 0);
