@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What was looked for, what was found, what to do next. Every check is a row; none changes anything. */
+/* What was looked for, what was found, what to do next. Every check is a row; none changes anything but what is loaded. */
 #include "cmd.h"
 
 #include <dlfcn.h>

@@ -5,8 +5,9 @@
 #include <stdbool.h>
 
 /*
- * Whether this kernel has device-mapper, by /proc/misc: /dev/mapper/control says nothing, because libdevmapper makes that
- * node even where the kernel has none.
+ * Whether this kernel has device-mapper. Where it is a module that nobody needed yet, as on a freshly started Debian, it is
+ * loaded by that: whoever opens /dev/mapper/control asks the kernel for it. The answer stands in /proc/misc; the node alone
+ * says nothing, because libdevmapper makes it even where the kernel has no device-mapper.
  */
 bool dm_is_here(void);
 
