@@ -22,7 +22,7 @@ MAKEFLAGS += --no-builtin-rules
 -include $(B)/config.mk
 
 # These goals install what is missing first; it is needed even to look at the libraries.
-ifneq ($(filter deps demo check check-asan check-valgrind check-faults check-kernel bench fuzz lab lint,$(MAKECMDGOALS)),)
+ifneq ($(filter deps demo check check-asan check-valgrind check-faults check-kernel check-stock-kernel deps-lab bench fuzz lab lint,$(MAKECMDGOALS)),)
 $(B)/config.mk: $(B)/deps.stamp
 endif
 
@@ -177,8 +177,14 @@ ifeq ($(LAB),off)
 	@echo 'LAB=off: NOT RUN: tests/kernel, all that needs a kernel of its own'
 else
 	@tests/kernel/uml-build modules >$(B)/lab
-	bats $(if $(T),-f '$(T)') tests/kernel
+	bats $(if $(T),-f '$(T)') $(filter-out %/stock.bats,$(wildcard tests/kernel/*.bats))
 endif
+
+# And what is tagged 'stock' of the tests of the other ring.
+check-stock-kernel: deps-lab all ## tests on Debian's own kernel in an emulated machine (QEMU), which takes 8 s to start
+	@tests/kernel/stock-build >/dev/null
+	bats $(if $(T),-f '$(T)') tests/kernel/stock.bats
+	RING=stock bats --filter-tags stock $(if $(T),-f '$(T)') tests/kernel/luks.bats
 
 check-asan: ## unit and command tests with AddressSanitizer and UBSan
 	+ASAN_OPTIONS=detect_odr_violation=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
@@ -218,6 +224,9 @@ lint: all ## layers, style, shell, man pages, symbols of the product; and that c
 
 deps: $(B)/deps.stamp ## install what is missing to build and test (needs root, else prints the command)
 
+deps-lab: deps ## and what emulates other machines for the tests
+	.ci/deps lab
+
 demo: deps all ## the main job on real input, step by step
 	examples/demo
 
@@ -247,5 +256,5 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1@\2/p' Makefile | column -t -s @
 
 FORCE:
-.PHONY: all check check-unit check-cli check-kernel check-faults check-faults-quick check-asan run-asan check-valgrind run-valgrind fuzz run-fuzz bench lab lint deps demo install uninstall clean help FORCE
+.PHONY: all check check-unit check-cli check-kernel check-stock-kernel deps-lab check-faults check-faults-quick check-asan run-asan check-valgrind run-valgrind fuzz run-fuzz bench lab lint deps demo install uninstall clean help FORCE
 -include $(patsubst %.c,$(B)/%.d,$(all_src) $(sim_src)) $(units:%=%.d) $(sim_tools:%=%.d)

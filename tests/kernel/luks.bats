@@ -19,6 +19,7 @@ make_volume() {
 EOF
 }
 
+# bats test_tags=stock
 @test "a volume made, opened by cryptsetup and written; after a reboot read by hwkey luks-open and by cryptsetup" {
 	make_volume
 	guest <<'EOF'
