@@ -116,7 +116,7 @@ struct luks_module {
 
 	int (*status)(struct luks *, const struct luks_see *, struct err *e);
 	/*
-	 * Finishes or undoes what was interrupted; a row for each thing done, or left. Nothing to do: no row, nothing written.
+	 * Finishes or undoes what was interrupted; a row for each thing done, or left. Nothing to do: no row, no write.
 	 * An error, after all that could be done, if something interrupted was left, or if something could not be read.
 	 */
 	int (*repair)(struct luks *, const struct luks_source *, const struct luks_see *, struct err *e);

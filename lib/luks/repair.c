@@ -36,8 +36,12 @@ static int tell(const struct repair *c, int slot, int id, const char *what, stru
 /* For want of its device or machine, which is as it should be for a token of another one. */
 static bool is_elsewhere(int code)
 {
-	return code == ENODEV || code == ENXIO || code == EOPNOTSUPP || code == ENOENT || code == ENOKEY || code == EBADMSG ||
-	       code == EKEYREJECTED || code == EACCES || code == EPERM;
+	static const int codes[] = { ENODEV, ENXIO, EOPNOTSUPP, ENOENT, ENOKEY, EBADMSG, EKEYREJECTED, EACCES, EPERM };
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (codes[i] == code)
+			return true;
+	return false;
 }
 
 /* A token that cannot be judged, because of WHY, stays as it is; with UNFINISHED it is of an interrupted change. */
