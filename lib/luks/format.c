@@ -5,8 +5,10 @@
 #include <blkid/blkid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -89,6 +91,7 @@ static int wipe(const char *volume, struct err *e)
 			r = err_set(e, EIO, "cannot wipe '%s'", volume);
 	if (fsync(fd) < 0 && r == 0)
 		r = err_sys(e, "cannot write '%s'", volume);
+	(void)ioctl(fd, BLKRRPART);	/* or nodes of partitions that are gone would still write to the volume */
 	if (close(fd) < 0 && r == 0)
 		r = err_sys(e, "cannot write '%s'", volume);
 	return r;

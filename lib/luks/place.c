@@ -8,11 +8,24 @@
 #include <blkid/blkid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "lib/err.h"
 #include "lib/file.h"
+
+/* A read-only block device can be opened for writing; each write fails. */
+static int check_not_readonly(int fd, const char *path, struct err *e)
+{
+	int readonly = 0;
+
+	if (ioctl(fd, BLKROGET, &readonly) == 0 && readonly)
+		return err_set(e, EROFS, "'%s' is a read-only device", path);
+	return 0;
+}
 
 int luks_place_open(const char *path, int flags, struct err *e)
 {
@@ -24,9 +37,21 @@ int luks_place_open(const char *path, int flags, struct err *e)
 	r = fstat(fd, &st) < 0 ? err_sys(e, "cannot read '%s'", path) : 0;
 	if (r == 0 && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		r = err_set(e, EOPNOTSUPP, "'%s' is neither a block device nor a file", path);
+	if (r == 0 && S_ISBLK(st.st_mode) && (flags & O_ACCMODE) != O_RDONLY)
+		r = check_not_readonly(fd, path, e);
 	if (r < 0)
 		(void)close(fd);
 	return r < 0 ? r : fd;
+}
+
+int luks_place_check_writable(int fd, const char *path, struct err *e)
+{
+	AUTO_CLOSE int again = -1;
+	char self[32];
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	again = open(self, O_RDWR | O_CLOEXEC);
+	return again < 0 ? err_sys(e, "cannot write to '%s'", path) : check_not_readonly(again, path, e);
 }
 
 /* Data at offset 0 would be written over the header. */

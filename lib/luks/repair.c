@@ -271,7 +271,7 @@ int luks_repair(struct luks *l, const struct luks_source *src, const struct luks
 {
 	struct err left = { 0 };
 	const struct repair c = { .l = l, .source = src, .see = see, .left = &left };
-	int r = luks_check_writable(l, e);
+	int r = luks_check_steady(l, e);
 
 	if (r == 0)
 		r = settle(&c, e);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/crypto.h"
 #include "lib/dm.h"
@@ -193,7 +194,7 @@ static int test_row(void *ctx, const struct luks_row *known, struct err *e)
 int luks_test(struct luks *l, const struct luks_auth *a, const struct luks_see *see, struct err *e)
 {
 	struct test c = { .l = l, .auth = a, .see = see };
-	int r = luks_check_writable(l, e);	/* while there are two volume keys, no slot opens alone */
+	int r = luks_check_steady(l, e);	/* while there are two volume keys, no slot opens alone */
 
 	if (r == 0)
 		r = luks_status(l, &(struct luks_see){ test_row, &c }, e);
@@ -208,7 +209,11 @@ int luks_test(struct luks *l, const struct luks_auth *a, const struct luks_see *
 
 static int check_device_mapper(struct err *e)
 {
-	return dm_is_here() ? 0 : err_set(e, ENODEV, "this kernel has no device mapper: try 'modprobe dm-crypt'");
+	if (!dm_is_here())
+		return err_set(e, ENODEV, "this kernel has no device mapper: try 'modprobe dm-crypt'");
+	if (access("/dev/mapper/control", R_OK | W_OK) < 0 && errno != ENOENT)	/* libdevmapper makes it */
+		return err_sys(e, "cannot use '/dev/mapper/control'");
+	return 0;
 }
 
 static int activate_by(struct luks *l, const struct luks_opener *o, const char *name, uint32_t flags, struct err *e)
@@ -228,6 +233,8 @@ int luks_activate(struct luks *l, const struct luks_auth *a, const struct luks_k
 	AUTO_OPENER struct luks_opener o = { 0 };
 	int r = name ? check_device_mapper(e) : 0;
 
+	if (r == 0 && name)
+		r = luks_check_steady(l, e);	/* the volume key of a moment would map half of it */
 	if (r == 0)
 		r = k ? open_by_key(l, k, &o, e) : luks_authorize(l, a, &o, e);
 	if (r < 0 || !name)

@@ -188,7 +188,7 @@ void luks_info(struct luks *l, struct luks_info *ret)
 	(void)luks_get_pattern(l, ret->pattern);
 }
 
-int luks_check_writable(struct luks *l, struct err *e)
+int luks_check_steady(struct luks *l, struct err *e)
 {
 	uint32_t flags = 0;
 	int r = crypt_persistent_flags_get(l->cd, CRYPT_FLAGS_REQUIREMENTS, &flags);
@@ -198,6 +198,13 @@ int luks_check_writable(struct luks *l, struct err *e)
 	if (flags)
 		return err_set(e, EINPROGRESS, "'%s' is being re-encrypted: finish that first", l->volume);
 	return 0;
+}
+
+int luks_check_writable(struct luks *l, struct err *e)
+{
+	int r = luks_check_steady(l, e);
+
+	return r < 0 ? r : luks_place_check_writable(l->fd, l->volume, e);
 }
 
 int luks_use_minimal_kdf(struct luks *l, struct err *e)

@@ -25,6 +25,8 @@ void luks_free(struct luks *);
 int luks_open(const struct luks_place *, struct luks **ret, struct err *e);
 void luks_info(struct luks *, struct luks_info *ret);
 /* EINPROGRESS while a re-encryption is under way. */
+int luks_check_steady(struct luks *, struct err *e);
+/* The same, and EROFS or EACCES where the header cannot be written. */
 int luks_check_writable(struct luks *, struct err *e);
 
 /*
@@ -75,6 +77,7 @@ int luks_activate(struct luks *, const struct luks_auth *, const struct luks_key
 
 /* place.c */
 int luks_place_open(const char *path, int flags, struct err *e);	/* -ENOENT without a message */
+int luks_place_check_writable(int fd, const char *path, struct err *e);	/* FD, open for reading, could be for writing */
 int luks_place_differ(int volume, int header, const char *path, struct err *e);	/* EINVAL: they are one; PATH: header */
 int luks_place_lock(int fd, const char *path, struct err *e);	/* until FD, open for writing, is closed; EBUSY */
 int luks_place_blank(int fd, const char *path, struct err *e);	/* 1: zeros where a header would be, and at the end */
