@@ -1,4 +1,5 @@
 # Each test has a machine: a state directory that outlives its reboots. No test has another's.
+bats_require_minimum_version 1.5.0
 top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 export B=${B:-build}
 case $B in /*) ;; *) B=$top/$B ;; esac

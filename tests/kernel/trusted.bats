@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What the kernel's trusted and encrypted keys do, under a simulated TPM: the ground that later work stands on.
+
+setup() { load helpers; }
+
+# A storage key without lockout (noda): wrong guesses at other objects do not lock it.
+make_key() {
+	guest -T <<'EOF'
+	export TPM2TOOLS_TCTI=device:/dev/tpmrm0
+	tpm2_createprimary -Q -C o -g sha256 -G ecc -c srk \
+		-a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt|noda'
+	tpm2_evictcontrol -Q -C o -c srk 0x81000001
+	k=$(keyctl add trusted k 'new 32 keyhandle=0x81000001' @u)
+	keyctl pipe "$k" >/state/blob
+	e=$(keyctl add encrypted e 'new trusted:k 64' @u)
+	keyctl pipe "$e" >/state/encrypted
+EOF
+}
+
+@test "a trusted key is made, saved, and loaded after a reboot; dm-crypt takes it from the keyring" {
+	make_key
+	guest -T <<'EOF'
+	k=$(keyctl add trusted k "load $(cat /state/blob)" @u)
+	[ "$(keyctl pipe "$k")" = "$(cat /state/blob)" ]
+	e=$(keyctl add encrypted e "load $(cat /state/encrypted)" @u)
+	[ "$(keyctl pipe "$e")" = "$(cat /state/encrypted)" ]
+	d=$(disk img 8M)
+	dmsetup create v --table "0 16384 crypt aes-xts-plain64 :64:encrypted:e 0 $d 0"
+	echo hello >/dev/mapper/v
+	dmsetup remove v
+	dmsetup create v --table "0 16384 crypt aes-xts-plain64 :64:encrypted:e 0 $d 0"
+	[ "$(head -n 1 /dev/mapper/v)" = hello ]
+EOF
+}
+
+@test "another TPM and a changed blob are refused" {
+	make_key
+	on other guest -T <<'EOF'
+	:
+EOF
+	cp "$BATS_TEST_TMPDIR/machine/blob" "$BATS_TEST_TMPDIR/other"
+	on other guest -T <<'EOF'
+	export TPM2TOOLS_TCTI=device:/dev/tpmrm0
+	tpm2_createprimary -Q -C o -g sha256 -G ecc -c srk
+	tpm2_evictcontrol -Q -C o -c srk 0x81000001
+	fails 1 'not permitted' keyctl add trusted k "load $(cat /state/blob)" @u
+EOF
+	guest -T <<'EOF'
+	blob=$(cat /state/blob)
+	fails 1 'not permitted' keyctl add trusted k "load ${blob%??}$(printf %02x $((0x${blob: -2} ^ 1)))" @u
+	keyctl add trusted k "load $blob" @u
+EOF
+}
+
+@test "without a TPM the type is not there" {
+	guest <<'EOF'
+	modprobe trusted
+	fails 1 'No such device' keyctl add trusted k 'new 32' @u
+EOF
+}
