@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "pks.h"
 
-struct opts { struct pks_options from; };
+struct opts { struct pks_options from; bool no_wait; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
+	OPT_FLAG(struct opts, no_wait, "no-wait", 0, "Do not wait for the disk: pks-confirm does"),
 	PKS_OPTS_OBJECT(struct opts),
 	{ 0 }
 };
@@ -17,7 +18,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 
 	if (r < 0)
 		return r;
-	r = n.ops->remove(n.dev, &n.name, e);
+	r = n.ops->remove(n.dev, &n.name, o->no_wait ? WRITE_NO_WAIT : 0, e);
 	return r < 0 ? pks_failed(&n, e) : 0;
 }
 

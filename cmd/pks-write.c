@@ -4,10 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-struct opts { struct pks_options from; char *policy; bool replace; };
+struct opts { struct pks_options from; char *policy; bool replace, no_wait; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
+	OPT_FLAG(struct opts, no_wait, "no-wait", 0, "Do not wait for the disk: pks-confirm does"),
 	OPT_FLAG(struct opts, replace, "replace", 0, "Overwrite an object of that label"),
 	OPT_STR(struct opts, policy, "policy", 0, "NAME,...", "What it needs, and what is allowed with it"),
 	PKS_OPTS_OBJECT(struct opts),
@@ -31,7 +32,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		r = read_secret_file(file, PKS_DATA_MAX, &data, e);
 	if (r < 0)
 		return r;
-	r = n.ops->write(n.dev, &n.name, policy, o->replace ? WRITE_REPLACE : 0, &data, e);
+	r = n.ops->write(n.dev, &n.name, policy, (o->replace ? WRITE_REPLACE : 0) | (o->no_wait ? WRITE_NO_WAIT : 0),
+			 &data, e);
 	if (r == -EEXIST)
 		(void)err_hint(e, "--replace overwrites it");
 	return r < 0 ? pks_failed(&n, e) : 0;

@@ -173,13 +173,13 @@ static const struct column info_columns[] = {
 	{ "SIZE", OUT_NUMBER, false }, { "MAX", OUT_NUMBER, false }, { "PENDING", OUT_NUMBER, false },
 	{ "USED", OUT_NUMBER, false }, { "OBJECTS", OUT_NUMBER, false },
 	{ "GENERATION", OUT_NUMBER, false }, { "PASSWORDS", OUT_LIST, false }, { "LOCKED", OUT_LIST, false },
-	{ "DAMAGED", OUT_LIST, false }, { 0 }
+	{ "UNCONFIRMED", OUT_NUMBER, false }, { "DAMAGED", OUT_LIST, false }, { 0 }
 };
 
 int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store_ops *ops, struct err *e)
 {
 	AUTO_OUT struct out *out = NULL;
-	char max[24], pending[24], size[24], used[24], objects[24], generation[24];
+	char unconfirmed[24], max[24], pending[24], size[24], used[24], objects[24], generation[24];
 	struct store_info info;
 	int r = ops->info(dev, &info, e);
 
@@ -187,6 +187,7 @@ int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store
 		return r;
 	hw->out.record = true;
 	(void)snprintf(size, sizeof(size), "%zu", info.total);
+	(void)snprintf(unconfirmed, sizeof(unconfirmed), "%llu", (unsigned long long)info.unconfirmed);
 	(void)snprintf(max, sizeof(max), "%zu", info.max);
 	(void)snprintf(pending, sizeof(pending), "%zu", info.pending);
 	(void)snprintf(used, sizeof(used), "%zu", info.used);
@@ -198,6 +199,7 @@ int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store
 							info.pending ? pending : NULL, used, objects,
 							generation, info.passwords[0] ? info.passwords : NULL,
 							info.locked[0] ? info.locked : NULL,
+							info.unconfirmed ? unconfirmed : NULL,
 							info.damaged[0] ? info.damaged : NULL }, e);
 	return r < 0 ? r : out_print(out, e);
 }

@@ -131,6 +131,7 @@ struct store_info {
 	size_t total, used;		/* bytes, overhead counted; total 0: disabled */
 	size_t max, pending;		/* total can be this; it will be this after the next boot, 0: no change */
 	size_t objects;
+	uint64_t unconfirmed;		/* generation that may not be on disk yet; 0: all is */
 	char protection[128];		/* what the weakest root-key slot gives, for a person */
 	char slots[128];		/* names of the root-key slots, joined by '\n' */
 	char passwords[32];		/* consumers that have set one in this boot, joined by '\n' */
@@ -140,6 +141,7 @@ struct store_info {
 
 enum write_flags {
 	WRITE_REPLACE = 1 << 0,
+	WRITE_NO_WAIT = 1 << 1,		/* not durable on return: confirm waits for that. Also for remove */
 };
 
 struct store_ops {
@@ -147,7 +149,12 @@ struct store_ops {
 	/* EEXIST if there is one, unless replaced. POLICY 0 of one that is replaced: as it was. Durable on return. */
 	int (*write)(const struct device *, const struct object_name *, uint32_t policy, unsigned flags,
 		     const struct secret *, struct err *e);
-	int (*remove)(const struct device *, const struct object_name *, struct err *e);
+	int (*remove)(const struct device *, const struct object_name *, unsigned flags, struct err *e);
+	/*
+	 * Waits until what was last done with an object is on disk. ENOENT if there is none; REMOVED: EEXIST if there is
+	 * one. NULL: nothing is ever done without waiting.
+	 */
+	int (*confirm)(const struct device *, const struct object_name *, bool removed, struct err *e);
 	/* *ret is malloc'd, sorted by consumer and label. */
 	int (*list)(const struct device *, struct object **ret, size_t *ret_n, struct err *e);
 	int (*info)(const struct device *, struct store_info *ret, struct err *e);

@@ -131,6 +131,7 @@ static int object_write(const struct device *dev, const struct object_name *n, u
 	if (r < 0)
 		return r;
 	new.generation = s.now.generation + 1;
+	s.no_wait = flags & WRITE_NO_WAIT;
 	r = put(&s, &new, flags & WRITE_REPLACE, e);
 	if (r == 0)
 		r = store_keep(&s, new.policy, e);
@@ -139,7 +140,7 @@ static int object_write(const struct device *dev, const struct object_name *n, u
 	return r;
 }
 
-static int object_remove(const struct device *dev, const struct object_name *n, struct err *e)
+static int object_remove(const struct device *dev, const struct object_name *n, unsigned flags, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
 	struct record old;
@@ -155,10 +156,36 @@ static int object_remove(const struct device *dev, const struct object_name *n, 
 	if (r < 0)
 		return r;
 	objects_remove(place_of(&s, old.policy), n);
+	s.no_wait = flags & WRITE_NO_WAIT;
 	r = store_keep(&s, old.policy, e);
 	if (r == 0)
 		store_note(&s);
 	return r;
+}
+
+static int object_confirm(const struct device *dev, const struct object_name *n, bool removed, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	struct record rec;
+	bool there;
+	int r = check_name(n, e);
+
+	if (r == 0)
+		r = store_open(&s, dev, STORE_WRITE, e);
+	if (r == 0)
+		r = access_password(&s, n->consumer, e);
+	if (r == 0)
+		r = store_flush(&s, e);
+	if (r == 0 && s.boot.unflushed) {
+		s.boot.unflushed = 0;
+		r = boot_save(&s.boot, dev->env, session_of(dev), e);
+	}
+	if (r < 0)
+		return r;
+	there = store_find(&s, n, &rec);
+	if (removed && there)
+		return err_set(e, EEXIST, "is there, not removed");
+	return removed || there ? 0 : store_misses(&s, e);
 }
 
 static void describe(const struct record *rec, struct object *ret)
@@ -250,6 +277,7 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	info.generation = s.now.generation;
 	info.total = s.now.flags & CONTAINER_DISABLED ? 0 : s.objects.size;
 	info.max = store_size_max(&s);
+	info.unconfirmed = s.boot.unflushed == s.now.generation ? s.boot.unflushed : 0;
 	info.pending = s.now.pending;
 	info.used = store_charged(&s);
 	info.objects = s.objects.count + s.boot.objects.count;
@@ -342,6 +370,7 @@ const struct store_ops soft_store_ops = {
 	.read = object_read,
 	.write = object_write,
 	.remove = object_remove,
+	.confirm = object_confirm,
 	.list = object_list,
 	.info = store_describe,
 	.resize = set_size,

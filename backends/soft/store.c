@@ -355,9 +355,9 @@ static int container_write(const struct store *s, int fd, const struct blob *b)
 
 	if (r == 0)
 		r = pwrite_all(fd, b->data, b->len, 0);
-	if (r == 0)
+	if (r == 0 && !s->no_wait)
 		r = fdatasync_retry(fd);
-	if (r == 0 && !s->other_len && fsync(s->dir) < 0)
+	if (r == 0 && !s->no_wait && !s->other_len && fsync(s->dir) < 0)
 		r = -errno;
 	return r;
 }
@@ -402,6 +402,34 @@ static int container_replace(const struct store *s, const struct blob *b)
 	return r;
 }
 
+int store_flush(struct store *s, struct err *e)
+{
+	const char *name = container_files[s->newest];
+	int r, fd;
+
+	if (s->boot.unflushed != s->now.generation)
+		return 0;
+	fd = openat(s->dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return err_sys(e, "cannot flush '%s' of keystore '%s'", name, s->dev->env->pks_dir);
+	r = fdatasync_retry(fd);
+	if (r == 0 && fsync(s->dir) < 0)	/* the name may be new */
+		r = -errno;
+	if (r < 0)
+		container_spoil(fd);
+	(void)close(fd);	/* after the flush there is nothing left that could fail */
+	errno = -r;
+	return r < 0 ? err_sys(e, "cannot flush '%s' of keystore '%s': what was last written is lost", name,
+			       s->dev->env->pks_dir) : 0;
+}
+
+/* Before the generation is there: a mark of one that never came means nothing. */
+static int mark_unflushed(struct store *s, uint64_t generation, struct err *e)
+{
+	s->boot.unflushed = generation;
+	return boot_save(&s->boot, s->dev->env, session_of(s->dev), e);
+}
+
 /* From now on this boot is under way. Where that cannot be noted, a change of size takes effect at once: no harm. */
 static void begin_session(struct store *s)
 {
@@ -426,7 +454,11 @@ int store_commit(struct store *s, struct err *e)
 	if (r == 0)
 		r = crypto_sha256(b.data, CONTAINER_HEADER, s->hash, e);
 	if (r == 0)
+		r = store_flush(s, e);		/* before the other file, which is on disk, is written over */
+	if (r == 0)
 		r = keep_damaged(s, e);
+	if (r == 0 && s->no_wait)
+		r = mark_unflushed(s, next.generation, e);
 	if (r < 0)
 		return r;
 	r = container_replace(s, &b);

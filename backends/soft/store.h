@@ -39,6 +39,7 @@ struct store {
 	struct container now;		/* header of the generation in .objects */
 	unsigned char hash[CRYPTO_HASH];	/* of those 256 bytes */
 	unsigned newest;		/* 0: it is in local.A, 1: in local.B */
+	bool no_wait;			/* the next commit does not wait for the disk: store_flush() does */
 	bool created;			/* by this store_open() */
 	enum other other;
 	size_t other_len;		/* of the other file: 0 if it is missing */
@@ -53,6 +54,11 @@ extern const char *const container_files[2], *const container_kept[2];
 int store_open(struct store *ret, const struct device *, unsigned flags, struct err *e);
 /* Makes .objects the next generation, durable on return. On error the old generation stays. */
 int store_commit(struct store *, struct err *e);
+/*
+ * Waits until the newest generation is on disk, if it may not be: one that was committed without waiting, in this boot. On
+ * error it is lost.
+ */
+int store_flush(struct store *, struct err *e);
 void store_done(struct store *);
 /* Whether the file that is not in use opens, too; opening the store looks at its header only. */
 bool store_other_is_whole(const struct store *);

@@ -185,3 +185,36 @@ uuid() { hwkey pks-config --json | jq -r '.keystore[0].uuid' | tr -d -; }
 	put a data
 	[ "$(size)" = '[4096,131072,null]' ]
 }
+
+# flushes COMMAND...: how often it waits for the disk; files in memory do not count
+flushes() {
+	strace -f -y -o "$BATS_TEST_TMPDIR/trace" "$@" || return
+	grep -E ' (fsync|fdatasync)\(' "$BATS_TEST_TMPDIR/trace" | grep -vc "$HWKEY_SYSROOT"
+}
+
+@test "pks: a write that does not wait is confirmed later, or by the next one" {
+	command -v strace >/dev/null || skip 'no strace'
+	unconfirmed() { hwkey pks-config --json | jq -c '.keystore[0].unconfirmed'; }
+	put first data
+	install -m 600 /dev/null "$f"
+	printf data >"$f"
+	[ "$(flushes hwkey pks-write -q a "$f" --no-wait)" = 0 ] || skip 'strace cannot trace here'
+	[ "$(hwkey pks-read a)" = data ]
+	[ "$(unconfirmed)" = 4 ]
+	[ "$(flushes hwkey pks-confirm a)" = 2 ]
+	[ "$(unconfirmed)" = null ]
+	[ "$(flushes hwkey pks-confirm a)" = 0 ]
+	put b data --no-wait
+	[ "$(flushes hwkey pks-write -q c "$f")" = 3 ]		# that of b, and its own
+	[ "$(unconfirmed)" = null ]
+	[ "$(flushes hwkey pks-write -q d "$f")" = 1 ]
+	hwkey pks-remove -q d --no-wait
+	fails 3 'not found' hwkey pks-confirm d
+	hwkey pks-confirm d --removed
+	fails 7 'is there' hwkey pks-confirm a --removed
+	put e data --no-wait
+	[ "$(unconfirmed)" = 9 ]
+	boot 2		# what is there after a boot was read from the disk
+	[ "$(unconfirmed)" = null ]
+	[ "$(hwkey pks-read e)" = data ]
+}

@@ -144,13 +144,15 @@ class Scenario:
       dump    prints the state, exit 0; nothing in it may differ between two runs of the same commands
       done    must succeed right after exit status 0, before any other command: what dump runs may finish what was left
       after   must succeed whatever happened: it shows that nothing is stuck, and that checks find nothing left over
+      lazy    exit status 0 promises nothing about what a power cut leaves
       accept  None: the state must be that before or that after the command, byte for byte of dump's output.
               Else a tuple of further outputs that are right as well (rotation: "opens" is what counts)
     """
 
     def __init__(self, name, setup, command, dump, after="true", stdin=b"", accept=(), slow=False, expect=None, uses=None,
-                 done=None):
+                 done=None, lazy=False):
         self.name, self.setup, self.command, self.dump, self.after, self.done = name, setup, command, dump, after, done
+        self.lazy = lazy
         self.stdin, self.accept, self.slow, self.expect = stdin, accept, slow, expect
         self.uses = uses or (command[1] if command[0] == "hwkey" else None)
 

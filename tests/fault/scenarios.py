@@ -138,6 +138,11 @@ SCENARIOS = [
     pks("pks-first-of-boot", ["hwkey", "pks-write", "o3", "-"], STORED + "; " + BOOT, stdin=b"value"),
     pks("pks-resize", ["hwkey", "pks-config", "--size", "65536"], "hwkey pks-config --size 8K; " + WORD, SIZES),
     pks("pks-resize-pending", ["hwkey", "pks-config", "--power11", "--size", "128K"], WORD + "; hwkey pks-remove o2", SIZES),
+    pks("pks-no-wait", ["hwkey", "pks-write", "o3", "-", "--no-wait"], BOOT + STORED, stdin=b"value", lazy=True),
+    pks("pks-confirm", ["hwkey", "pks-confirm", "o3"], BOOT + STORED + "; echo three | hwkey pks-write o3 - --no-wait",
+        "hwkey pks-config --raw --noheadings --output UNCONFIRMED; " + OBJECTS, lazy=True,
+        accept=(b"\no1 - 4\no2 - 4\none\n\ntwo\n\n",)),    # the disk failed: what was not confirmed is lost
+    pks("pks-remove-no-wait", ["hwkey", "pks-remove", "o1", "--no-wait"], BOOT + STORED + "; hwkey pks-remove o2 --no-wait", lazy=True),
     pks("pks-add-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--passphrase-file={W}/cred/hwkey.pks-passphrase"], SLOTS,
         SLOT_DUMP, slow=True),
     pks("pks-replace-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--replace", "--passphrase-file={W}/new"],

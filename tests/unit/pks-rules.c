@@ -231,7 +231,7 @@ static int attempt(struct world *w, const struct access_case *a, enum consumer c
 		assert_int_equal(secret_copy(&data, "more", 4, e), 0);
 		r = soft_ops.store->write(w->dev, &n, 0, WRITE_REPLACE, &data, e);
 	} else {
-		r = soft_ops.store->remove(w->dev, &n, e);
+		r = soft_ops.store->remove(w->dev, &n, 0, e);
 	}
 	w->env.pks_password = NULL;
 	return -r;
@@ -531,7 +531,7 @@ static void every_size(void **state)
 		if (sizes[i].running && sizes[i].from) {
 			const struct object_name n = named(CONSUMER_OS, "a");
 
-			assert_int_equal(soft_ops.store->remove(w->dev, &n, &e), 0);
+			assert_int_equal(soft_ops.store->remove(w->dev, &n, 0, &e), 0);
 		} else if (sizes[i].running) {
 			assert_int_equal(soft_ops.store->resize(w->dev, true, NULL, &e), 0);
 		}
@@ -579,11 +579,11 @@ static void a_disabled_keystore_refuses(void **state)
 
 	assert_int_equal(writes(w, CONSUMER_OS, "a", POLICY_TRANSIENT, 0, 1, NULL), 0);
 	assert_int_equal(resizes(w, false, 0), ENOTEMPTY);
-	assert_int_equal(soft_ops.store->remove(w->dev, &n, &e), 0);
+	assert_int_equal(soft_ops.store->remove(w->dev, &n, 0, &e), 0);
 	assert_int_equal(resizes(w, false, 0), 0);
 	assert_int_equal(soft_ops.store->read(w->dev, &n, &data, &e), -ENXIO);
 	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 0, NULL), ENXIO);	/* before parameters */
-	assert_int_equal(soft_ops.store->remove(w->dev, &n, &e), -ENXIO);
+	assert_int_equal(soft_ops.store->remove(w->dev, &n, 0, &e), -ENXIO);
 	assert_int_equal(soft_ops.key->generate(w->dev, &(struct key_params){ 0 }, &token, &e), -ENXIO);
 	assert_int_equal(resizes(w, false, 65536), 0);
 	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), ENXIO);

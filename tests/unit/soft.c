@@ -323,7 +323,7 @@ static void consumers_and_policies(void **state)
 	assert_int_equal(writes(w, CONSUMER_OS, "x", 0, false, "os"), -EEXIST);
 	assert_int_equal(writes(w, CONSUMER_FIRMWARE, "x", POLICY_IMMUTABLE, false, "fw"), 0);
 	assert_int_equal(writes(w, CONSUMER_FIRMWARE, "x", 0, true, "FW"), -EPERM);
-	assert_int_equal(soft_ops.store->remove(w->dev, &locked, &e), -EPERM);
+	assert_int_equal(soft_ops.store->remove(w->dev, &locked, 0, &e), -EPERM);
 	assert_int_equal(writes(w, CONSUMER_OS, "y", POLICY_TRANSIENT, false, "t"), -EOPNOTSUPP);
 	assert_int_equal(writes(w, CONSUMER_OS, "y", POLICY_WRAPPINGKEY, false, "t"), -EINVAL);
 	assert_int_equal(writes(w, CONSUMER_OS, "y", 1, false, "t"), -EINVAL);
@@ -331,7 +331,7 @@ static void consumers_and_policies(void **state)
 	assert_int_equal(writes(w, CONSUMER_OS, "wrapping-key-12", 0, false, "t"), -EPERM);
 	assert_int_equal(soft_ops.key->generate(w->dev, &xts256, &token, &e), 0);
 	assert_int_equal(soft_ops.store->read(w->dev, &wrapping, &s, &e), -EPERM);
-	assert_int_equal(soft_ops.store->remove(w->dev, &wrapping, &e), -EPERM);
+	assert_int_equal(soft_ops.store->remove(w->dev, &wrapping, 0, &e), -EPERM);
 	assert_int_equal(soft_ops.store->read(w->dev, &n, &s, &e), 0);
 	assert_memory_equal(s.data, "os", 2);
 	assert_int_equal(soft_ops.store->list(w->dev, &list, &count, &e), 0);
