@@ -48,7 +48,7 @@ same() {
 
 @test "an option that a page mentions is one of some command" {
 	all=$(for c in $(commands); do help_rows "$c"; done | sed -E 's/^-., //; s/=.*//' | sort -u)
-	mentioned=$(grep -hoE 'Fl -[a-z-]+' "$man"/*.8 "$man/hwkey-repository.5" | sed 's/Fl -/--/' | sort -u)
+	mentioned=$(grep -hoE 'Fl -[a-z0-9-]+' "$man"/*.8 "$man/hwkey-repository.5" | sed 's/Fl -/--/' | sort -u)
 	same 'options of no command' '--version' "$(comm -13 <(cat <<<"$all") <(cat <<<"$mentioned"))"
 }
 
