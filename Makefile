@@ -17,6 +17,7 @@ VERSION     := 0.1.0
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
+.SECONDARY:
 
 # What depends on this machine's compiler and libraries is found out once: $(B)/config.mk.
 -include $(B)/config.mk
