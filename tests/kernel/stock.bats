@@ -66,19 +66,30 @@ here() {
 	EOF
 }
 
-@test "stock kernel: the volume that another kernel made opens, and the other way round" {
-	here hwkey generate -q disk1
-	here hwkey luks-format -q "$disk" disk1 --size 64M
-	guest -d "$disk" <<-'EOF'
-		cryptsetup open --token-only /dev/vda data
+@test "stock kernel: the volume that another kernel made and filled opens, and the other way round" {
+	RING=uml guest <<-'EOF'
+		d=$(disk img)
+		hwkey generate -q disk1
+		hwkey luks-format -q "$d" disk1
+		cryptsetup open --token-only "$d" data
 		mkfs.ext4 -q /dev/mapper/data
+		mount /dev/mapper/data /mnt
+		echo hello >/mnt/file
+		umount /mnt
+		cryptsetup close data
+	EOF
+	guest -d "$home/img" <<-'EOF'
+		cryptsetup open --token-only /dev/vda data
+		mount -o ro /dev/mapper/data /mnt
+		[ "$(cat /mnt/file)" = hello ]
+		umount /mnt
 		cryptsetup close data
 		hwkey generate -q disk2
 		hwkey luks-enroll -q /dev/vda disk2
 		hwkey luks-unenroll -q /dev/vda disk1
 	EOF
-	here "$top/tests/with-plugin" cryptsetup open --token-only --test-passphrase "$disk"
-	here hwkey luks-open --test "$disk" | grep -q disk2
+	here "$top/tests/with-plugin" cryptsetup open --token-only --test-passphrase "$home/img"
+	here hwkey luks-open --test "$home/img" | grep -q disk2
 }
 
 @test "stock kernel: a TPM by either interface, and what it holds survives the reboot" {
