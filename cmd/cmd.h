@@ -19,6 +19,7 @@ enum need {
 	NEED_REPO = 1 << 1,		/* hw->repo, for reading; a missing directory is an empty repository */
 	NEED_REPO_WRITE = 1 << 2,	/* hw->repo, writer's lock held; a missing directory stays missing */
 	SHOWS = 1 << 3,			/* accepts --json, --output, --raw, --noheadings: hw->out */
+	SYSROOT = 1 << 4,			/* accepts --sysroot: hw->env.sysroot */
 };
 
 struct hwkey {				/* the run's context; there are no globals */
@@ -28,6 +29,7 @@ struct hwkey {				/* the run's context; there are no globals */
 	struct device *devices;
 	struct out_format out;
 	bool quiet, verbose, batch;
+	char *captured;			/* the keystore's place in a captured machine; NULL: it is this one */
 };
 
 struct cmd {
@@ -48,9 +50,9 @@ struct cmd {
 extern const struct cmd *const commands[];	/* NULL-terminated, sorted */
 const struct cmd *cmd_find(const char *name);
 
-/* The options every command takes, and those of a command that SHOWS. */
-struct common { bool help, quiet, verbose, batch, json, raw, noheadings; char *repository, *output; };
-extern const struct opt opts_common[], opts_shows[];
+/* The options every command takes, and those of a command that SHOWS, or takes SYSROOT. */
+struct common { bool help, quiet, verbose, batch, json, raw, noheadings; char *repository, *output, *sysroot; };
+extern const struct opt opts_common[], opts_shows[], opts_looks[];
 
 /* Whether one of opts_shows was given: to be refused by a command that SHOWS when it will show nothing. */
 static inline bool shows_asked(const struct out_format *f)

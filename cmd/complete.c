@@ -137,6 +137,7 @@ static void print_words(void)
 		putchar('\n');
 		print_option_words(c, c->opts);
 		print_option_words(c, c->needs & SHOWS ? opts_shows : NULL);
+		print_option_words(c, c->needs & SYSROOT ? opts_looks : NULL);
 		print_option_words(c, opts_common);
 	}
 }
@@ -145,7 +146,8 @@ int complete(struct hwkey *hw, int argc, const char **argv)
 {
 	const struct cmd *c = argc > 1 ? cmd_find(argv[0]) : NULL;
 	const struct opt_group g[] = {
-		{ c ? c->opts : NULL, NULL }, { c && c->needs & SHOWS ? opts_shows : NULL, NULL }, { opts_common, NULL },
+		{ c ? c->opts : NULL, NULL }, { c && c->needs & SHOWS ? opts_shows : NULL, NULL },
+		{ c && c->needs & SYSROOT ? opts_looks : NULL, NULL }, { opts_common, NULL },
 	};
 	const struct opt *o;
 

@@ -12,15 +12,16 @@
 
 #include "lib/dm.h"
 #include "lib/module.h"
-
-enum verdict { OK, WARNING, BAD };
+#include "lib/sys.h"
 
 struct finding {
 	enum verdict verdict;
 	char text[512];
 };
 
-static const char *const verdicts[] = { [OK] = "ok", [WARNING] = "warning", [BAD] = "bad" };
+static const char *const verdicts[] = {
+	[VERDICT_OK] = "ok", [VERDICT_ABSENT] = "absent", [VERDICT_WARNING] = "warning", [VERDICT_BAD] = "bad",
+};
 
 static void find(struct finding *f, enum verdict v, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -41,18 +42,18 @@ static bool is_roots(const char *path, struct finding *f)
 	struct stat st;
 
 	if (!realpath(path, at)) {
-		find(f, WARNING, "cannot look at '%s': %s", path, strerror(errno));
+		find(f, VERDICT_WARNING, "cannot look at '%s': %s", path, strerror(errno));
 		return false;
 	}
 	for (;;) {
 		char *slash = strrchr(at, '/');
 
 		if (stat(at[0] ? at : "/", &st) < 0) {
-			find(f, WARNING, "cannot look at '%s': %s", at, strerror(errno));
+			find(f, VERDICT_WARNING, "cannot look at '%s': %s", at, strerror(errno));
 			return false;
 		}
 		if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH) && !(st.st_mode & S_ISVTX))) {
-			find(f, BAD, "'%s' (mode %04o, owner %u) can be changed by others than root: "
+			find(f, VERDICT_BAD, "'%s' (mode %04o, owner %u) can be changed by others than root: "
 			     "chown root, chmod go-w", at, st.st_mode & 07777, st.st_uid);
 			return false;
 		}
@@ -62,14 +63,15 @@ static bool is_roots(const char *path, struct finding *f)
 	}
 }
 
-static void check_plugin(struct finding *f)
+static void check_plugin(const struct env *env, struct finding *f)
 {
 	static const char path[] = TOKENDIR "/libcryptsetup-token-hwkey.so";
 
+	(void)env;
 	if (access(path, F_OK) < 0)
-		find(f, WARNING, "no '%s': cryptsetup and systemd cannot unlock volumes; run 'make install'", path);
+		find(f, VERDICT_WARNING, "no '%s': cryptsetup and systemd cannot unlock volumes; run 'make install'", path);
 	else if (is_roots(path, f))
-		find(f, OK, "'%s'", path);
+		find(f, VERDICT_OK, "'%s'", path);
 }
 
 /* A module that loads is where its table is. */
@@ -80,34 +82,51 @@ static bool is_sound(const char *module, struct finding *f)
 	Dl_info so;
 
 	if (module_load(module, &table, &e) < 0) {
-		find(f, BAD, "%s", e.msg);
+		find(f, VERDICT_BAD, "%s", e.msg);
 		return false;
 	}
 	return !dladdr(table, &so) || is_roots(so.dli_fname, f);
 }
 
-static void check_program(struct finding *f)
+static void check_program(const struct env *env, struct finding *f)
 {
 	static const char *const modules[] = { "out", "seal", "luks" };
 	size_t n = 0;
 
+	(void)env;
 	if (!is_roots("/proc/self/exe", f))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(modules); i++, n++)
 		if (!is_sound(modules[i], f))
 			return;
-	for (size_t i = 0; backends[i]; i++, n++)
-		if (!is_sound(backends[i]->name, f))
+	for (size_t i = 0; backends[i]; n += backends[i++]->roles != 0)
+		if (backends[i]->roles && !is_sound(backends[i]->name, f))
 			return;
-	find(f, OK, "the binary and its %zu modules", n);
+	find(f, VERDICT_OK, "the binary and its %zu modules", n);
 }
 
-static void check_dm(struct finding *f)
+static void check_dm(const struct env *env, struct finding *f)
 {
-	if (dm_is_here())
-		find(f, OK, "device-mapper is there");
+	if (dm_is_here(env->sysroot))
+		find(f, VERDICT_OK, "device-mapper is there");
 	else
-		find(f, WARNING, "no device-mapper: volumes can be made and tested, not opened; try 'modprobe dm-crypt'");
+		find(f, VERDICT_WARNING, "no device-mapper: volumes can be made and tested, not opened; try 'modprobe "
+		     "dm-crypt'");
+}
+
+/* Without it nobody can say whether secure boot is on. */
+static void check_firmware(const struct env *env, struct finding *f)
+{
+	AUTO_FREE char *names = NULL;
+	size_t n = 0;
+
+	if (!sys_exists(env, "/sys/firmware/efi"))
+		find(f, VERDICT_OK, "no UEFI");
+	else if (sys_names(env, "/sys/firmware/efi/efivars", &names, &n) < 0 || n == 0)
+		find(f, VERDICT_WARNING, "efivarfs is not mounted, so secure boot is unknown: 'mount -t efivarfs efivarfs "
+		     "/sys/firmware/efi/efivars'");
+	else
+		find(f, VERDICT_OK, "UEFI variables are there");
 }
 
 static void check_repository(struct hwkey *hw, struct finding *f)
@@ -117,20 +136,22 @@ static void check_repository(struct hwkey *hw, struct finding *f)
 	size_t n = 0;
 
 	if (repo_open(&hw->repo, hw->repo_path, 0, &e) < 0 || repo_names(&hw->repo, &names, &n, &e) < 0)
-		find(f, BAD, "%s", e.msg);
+		find(f, VERDICT_BAD, "%s", e.msg);
 	else if (hw->repo.dirfd < 0)
-		find(f, OK, "'%s' does not exist yet: the first key creates it", hw->repo_path);
+		find(f, VERDICT_OK, "'%s' does not exist yet: the first key creates it", hw->repo_path);
 	else
-		find(f, OK, "'%s', %zu key%s", hw->repo_path, n, n == 1 ? "" : "s");
+		find(f, VERDICT_OK, "'%s', %zu key%s", hw->repo_path, n, n == 1 ? "" : "s");
 }
 
 static const struct {
 	const char *name;
-	void (*check)(struct finding *);
+	void (*check)(const struct env *, struct finding *);
+	bool of_this_machine;		/* not of a captured one */
 } checks[] = {
-	{ "program", check_program },
-	{ "token plug-in", check_plugin },
-	{ "dm-crypt", check_dm },
+	{ "firmware", check_firmware, false },
+	{ "dm-crypt", check_dm, false },
+	{ "program", check_program, true },
+	{ "token plug-in", check_plugin, true },
 };
 
 static const struct column columns[] = {
@@ -140,11 +161,14 @@ static const struct column columns[] = {
 struct report {
 	struct out *out;
 	size_t bad, usable;
+	struct examination examination;
+	const char *source;		/* that is being examined */
+	struct err *e;
 };
 
 static int tell(struct report *rep, const char *name, const struct finding *f, struct err *e)
 {
-	rep->bad += f->verdict == BAD;
+	rep->bad += f->verdict == VERDICT_BAD;
 	return out_row(rep->out, (const char *const[]){ name, verdicts[f->verdict], f->text }, e);
 }
 
@@ -162,26 +186,73 @@ static void check_store(const struct device *d, struct finding *f)
 	if (r == 0 && ops->store)
 		r = ops->store->info(d, &info, &e);
 	if (r == 0 && ops->store && info.damaged[0])
-		find(f, WARNING, "%s; damaged: %.*s: see 'hwkey pks-list --info'", d->backend->summary,
+		find(f, VERDICT_WARNING, "%s; damaged: %.*s: see 'hwkey pks-list --info'", d->backend->summary,
 		     (int)strcspn(info.damaged, "\n"), info.damaged);
 	else if (r < 0 && r != -ENOENT && r != -EACCES)
-		find(f, BAD, "%s", e.msg);
+		find(f, VERDICT_BAD, "%s", e.msg);
 }
 
-/* A row for each trust source. */
-static int tell_devices(struct hwkey *hw, struct report *rep, struct err *e)
+static int tell_row(struct examination *, enum verdict, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static int tell_row(struct examination *x, enum verdict v, const char *fmt, ...)
+{
+	struct report *rep = (struct report *)((char *)x - offsetof(struct report, examination));
+	struct finding f = { .verdict = v };
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(f.text, sizeof(f.text), fmt, ap);
+	va_end(ap);
+	return tell(rep, rep->source, &f, rep->e);
+}
+
+/* What each trust source says of itself, or else a row for each device of it. */
+static int tell_sources(struct hwkey *hw, struct report *rep, struct err *e)
 {
 	int r = 0;
 
+	for (size_t i = 0; r == 0 && backends[i]; i++) {
+		rep->source = backends[i]->name;
+		if (backends[i]->examine)
+			r = backends[i]->examine(&hw->env, &rep->examination);
+	}
 	for (const struct device *d = hw->devices; r == 0 && d; d = d->next) {
-		struct finding f = { .verdict = d->state == DEVICE_ONLINE ? OK : WARNING };
+		struct finding f = { .verdict = d->state == DEVICE_ONLINE ? VERDICT_OK : VERDICT_WARNING };
 		char name[128];
 
-		rep->usable += d->state == DEVICE_ONLINE;
+		rep->usable += d->roles && d->state == DEVICE_ONLINE;
+		if (d->backend->examine)
+			continue;
 		(void)snprintf(name, sizeof(name), "%s:%s", d->backend->name, d->id);
 		(void)snprintf(f.text, sizeof(f.text), "%s; %s", d->backend->summary, d->why);
-		check_store(d, &f);
+		if (!hw->captured)
+			check_store(d, &f);
 		r = tell(rep, name, &f, e);
+	}
+	return r;
+}
+
+static const struct { enum role role; const char *what; } uses[] = {
+	{ ROLE_KEY, "keys (generate, wrap, rewrap)" },
+	{ ROLE_SEAL, "sealing (seal, luks-enroll)" },
+	{ ROLE_STORE, "objects (pks-write)" },
+};
+
+/* What each command could do here, and with which device. */
+static int tell_uses(struct hwkey *hw, struct report *rep, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(uses); i++) {
+		struct finding f = { .verdict = VERDICT_OK };
+		struct err why = { 0 };
+		struct device *d;
+
+		if (device_select(hw->devices, uses[i].role, NULL, &d, &why) < 0)
+			find(&f, VERDICT_BAD, "%s: %s", uses[i].what, why.msg);
+		else
+			find(&f, VERDICT_OK, "%s: device '%s' (%s)", uses[i].what, d->id, d->backend->name);
+		r = tell(rep, "commands", &f, e);
 	}
 	return r;
 }
@@ -189,22 +260,27 @@ static int tell_devices(struct hwkey *hw, struct report *rep, struct err *e)
 static int report(struct hwkey *hw, struct report *rep, struct err *e)
 {
 	struct finding f = { 0 };
-	int r = tell_devices(hw, rep, e);
+	int r = tell_sources(hw, rep, e);
 
+	if (r == 0)
+		r = tell_uses(hw, rep, e);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(checks); i++) {
-		checks[i].check(&f);
+		if (checks[i].of_this_machine && hw->captured)
+			continue;
+		checks[i].check(&hw->env, &f);
 		r = tell(rep, checks[i].name, &f, e);
 	}
-	check_repository(hw, &f);
-	if (r == 0)
+	if (r == 0 && !hw->captured) {
+		check_repository(hw, &f);
 		r = tell(rep, "repository", &f, e);
+	}
 	return r < 0 ? r : out_print(rep->out, e);
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	AUTO_OUT struct out *out = NULL;
-	struct report rep = { 0 };
+	struct report rep = { .examination = { tell_row }, .e = e };
 	int r = out_open(&out, "checks", columns, &hw->out, e);
 
 	(void)values, (void)args;
@@ -224,6 +300,6 @@ const struct cmd cmd_doctor = {
 	.name = "doctor",
 	.synopsis = "",
 	.summary = "Check what keys and volumes need on this machine, and say what to do",
-	.needs = NEED_DEVICES | SHOWS,
+	.needs = NEED_DEVICES | SHOWS | SYSROOT,
 	.run = run,
 };

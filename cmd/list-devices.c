@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include "cmd.h"
+#include "list-devices.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/sys.h"
+
 static const struct column columns[] = {
 	{ "DEVICE", OUT_STRING, false }, { "BACKEND", OUT_STRING, false }, { "MODEL", OUT_STRING, false },
-	{ "STATE", OUT_STRING, false }, { "CAN", OUT_LIST, false }, { "REMARK", OUT_STRING, false }, { 0 }
+	{ "STATE", OUT_STRING, false }, { "CAN", OUT_LIST, false }, { "REMARK", OUT_STRING, false },
+	{ "DETAILS", OUT_LIST, true }, { 0 }
 };
 
 static const char *const states[] = {
@@ -47,31 +50,71 @@ static int check_ids(const struct device *list, const struct args *args, struct 
 	return 0;
 }
 
-static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
+static const struct opt opts[] = {
+	OPT_FLAG(struct list_options, tree, "tree", 0, "Show the domains of a card below it"),
+	OPT_FLAG(struct list_options, mkvp, "mkvp", 0, "Crypto Express: ask the cards for their master-key patterns"),
+	OPT_FLAG(struct list_options, ccaonly, "ccaonly", 0, "Crypto Express: only CCA coprocessors"),
+	OPT_FLAG(struct list_options, ep11only, "ep11only", 0, "Crypto Express: only EP11 coprocessors"),
+	OPT_FLAG(struct list_options, accelonly, "accelonly", 0, "Crypto Express: only accelerators"),
+	OPT_FLAG(struct list_options, cardonly, "cardonly", 0, "Crypto Express: only cards"),
+	OPT_FLAG(struct list_options, queueonly, "queueonly", 0, "Crypto Express: only domains of cards"),
+	OPT_FLAG(struct list_options, lszcrypt, "lszcrypt", 0, "Crypto Express: print lszcrypt's own text"),
+	OPT_FLAG(struct list_options, bus, "bus", 'b', "The same for the AP bus"),
+	OPT_FLAG(struct list_options, domains, "domains", 'd', "The same for usage and control domains"),
+	OPT_FLAG(struct list_options, serial, "serial", 's', "The same for serial numbers: asks the cards"),
+	OPT_STR(struct list_options, capability, "capability", 'c', "ID",
+		"The same for what card or queue ID can do: asks the card"),
+	{ 0 }
+};
+CMD_OPTS(struct list_options);
+
+static int list_all(struct hwkey *hw, const struct list_options *o, const struct args *args, struct err *e)
 {
 	AUTO_OUT struct out *out = NULL;
-	int r = check_ids(hw->devices, args, e);
+	struct column chosen[ARRAY_SIZE(columns)];
+	int r;
 
-	(void)values;
+	memcpy(chosen, columns, sizeof(columns));
+	chosen[ARRAY_SIZE(columns) - 2].hidden = !hw->verbose;
+	hw->env.thorough = hw->verbose;
+	r = device_enumerate(&hw->env, &hw->devices, e);
 	if (r == 0)
-		r = out_open(&out, "devices", columns, &hw->out, e);
+		r = check_ids(hw->devices, args, e);
+	hw->out.tree = o->tree;
+	if (r == 0)
+		r = out_open(&out, "devices", chosen, &hw->out, e);
 	for (const struct device *d = hw->devices; r == 0 && d; d = d->next) {
 		char can[64];
 
 		format_roles(d->roles, can, sizeof(can));
 		if (is_asked(d, args))
-			r = out_row(out, (const char *const[]){ d->id, d->backend->name, d->model, states[d->state], can,
-								d->why[0] ? d->why : NULL }, e);
+			r = (d->inside ? out_row_inside : out_row)(out, (const char *const[]){
+				d->id, d->backend->name, d->model[0] ? d->model : NULL, states[d->state],
+				can[0] ? can : NULL,
+				d->why[0] ? d->why : NULL, d->details }, e);
 	}
 	return r < 0 ? r : out_print(out, e);
+}
+
+static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
+{
+	const struct list_options *o = values;
+
+	if (o->lszcrypt || o->bus || o->domains || o->serial || o->capability)
+		return list_lszcrypt(hw, o, args, e);
+	if (o->mkvp || o->ccaonly || o->ep11only || o->accelonly || o->cardonly || o->queueonly ||
+	    (hw->verbose && sys_exists(&hw->env, "/sys/bus/ap")))
+		return list_ap(hw, o, args, e);
+	return list_all(hw, o, args, e);
 }
 
 const struct cmd cmd_list_devices = {
 	.name = "list-devices",
 	.synopsis = "[ID...]",
 	.summary = "List the trust sources of this machine",
+	.opts = opts,
 	.max_args = -1,
 	.complete = { COMPLETE_DEVICE },
-	.needs = NEED_DEVICES | SHOWS,
+	.needs = SHOWS | SYSROOT,
 	.run = run,
 };

@@ -35,6 +35,12 @@ const struct opt opts_shows[] = {
 	{ 0 }
 };
 
+const struct opt opts_looks[] = {
+	OPT_STR(struct common, sysroot, "sysroot", 0, "DIR", "Look at the captured machine in DIR, not at this one",
+		.complete = COMPLETE_DIR),
+	{ 0 }
+};
+
 static void print_usage(FILE *f)
 {
 	(void)fputs("Usage: hwkey COMMAND [OPTION...] [ARGUMENT...]\n\n"
@@ -42,6 +48,20 @@ static void print_usage(FILE *f)
 	for (size_t i = 0; commands[i]; i++)
 		(void)fprintf(f, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
 	(void)fputs("\n'hwkey COMMAND --help' shows a command's options, hwkey(8) the exit statuses.\n", f);
+}
+
+/* Everything is looked for in SYSROOT, the keystore too. */
+static int take_sysroot(struct hwkey *hw, const char *sysroot, struct err *e)
+{
+	if (!sysroot)
+		return 0;
+	if (access(sysroot, X_OK) < 0)
+		return err_sys(e, "cannot look into '%s'", sysroot);
+	if (asprintf(&hw->captured, "%s%s", sysroot, hw->env.pks_dir) < 0)
+		return err_nomem(e);
+	hw->env.sysroot = sysroot;
+	hw->env.pks_dir = hw->captured;
+	return 0;
 }
 
 static int prepare(struct hwkey *hw, const struct cmd *c, struct err *e)
@@ -68,6 +88,7 @@ static void release(struct hwkey *hw)
 {
 	device_free_list(hw->devices);
 	repo_done(&hw->repo);
+	free(hw->captured);
 }
 
 static void take_common(struct hwkey *hw, const struct common *common)
@@ -95,7 +116,8 @@ static int run(struct hwkey *hw, const struct cmd *c, int argc, const char **arg
 	_Alignas(max_align_t) char values[OPTS_SIZE] = { 0 };
 	struct common common = { 0 };
 	const struct opt_group groups[] = {
-		{ c->opts, values }, { c->needs & SHOWS ? opts_shows : NULL, &common }, { opts_common, &common },
+		{ c->opts, values }, { c->needs & SHOWS ? opts_shows : NULL, &common },
+		{ c->needs & SYSROOT ? opts_looks : NULL, &common }, { opts_common, &common },
 	};
 	struct args args = { 0 };
 	char prog[64];
@@ -109,6 +131,8 @@ static int run(struct hwkey *hw, const struct cmd *c, int argc, const char **arg
 		opt_print_help(prog, c->synopsis, groups, ARRAY_SIZE(groups));
 	} else if (r == 0) {
 		r = check_args(c, &args, e);
+		if (r == 0)
+			r = take_sysroot(hw, common.sysroot, e);
 		if (r == 0)
 			r = prepare(hw, c, e);
 		if (r == 0 && hw->verbose)
@@ -178,7 +202,7 @@ static int open_stdio(void)
 int main(int argc, const char **argv)
 {
 	struct hwkey hw = {
-		.env = { .pks_dir = from_env("HWKEY_PKS_DIR", "/var/lib/hwkey/pks"),
+		.env = { .sysfs = from_env("SYSFS_ROOT", NULL), .pks_dir = from_env("HWKEY_PKS_DIR", "/var/lib/hwkey/pks"),
 			 .sysroot = from_env("HWKEY_SYSROOT", NULL),
 			 .keystore_create = true,
 			 .keystore_may_create = keystore_may_create,

@@ -2,6 +2,7 @@
 #include "backend.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +41,23 @@ int device_add(struct device **list, const struct backend *b, const struct env *
 	while (*list)
 		list = &(*list)->next;
 	*list = d;
+	return 0;
+}
+
+int device_detail(struct device *list, struct err *e, const char *fmt, ...)
+{
+	char line[256], *all = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	while (list->next)
+		list = list->next;
+	if (asprintf(&all, "%s%s%s", list->details ? list->details : "", list->details ? "\n" : "", line) < 0)
+		return err_nomem(e);
+	free(list->details);
+	list->details = all;
 	return 0;
 }
 
@@ -88,6 +106,7 @@ void device_free_list(struct device *d)
 
 		secret_done(d->session);
 		free(d->session);
+		free(d->details);
 		free(d);
 		d = next;
 	}
@@ -168,8 +187,11 @@ int device_of_key(struct device *list, const struct blob *token, struct device *
 int backend_ops(const struct device *dev, const struct backend_ops **ret, struct err *e)
 {
 	const void *table;
-	int r = module_load(dev->backend->name, &table, e);
+	int r;
 
+	if (!dev->backend->roles)
+		return err_set(e, EOPNOTSUPP, "trust source '%s' can only be listed so far", dev->backend->name);
+	r = module_load(dev->backend->name, &table, e);
 	if (r == 0)
 		*ret = table;
 	return r;

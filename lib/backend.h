@@ -41,18 +41,31 @@ struct device {
 	enum device_state state;
 	unsigned roles;			/* of enum role: the backend's, or fewer where probe says so */
 	char why[128];			/* if not online what to do about it, else what protects its keys */
+	char *details;			/* more for a person, malloc'd: "name: value" lines; NULL: none */
+	bool inside;			/* a part of the last device before it that is no part: a domain of a card */
 	const struct env *env;
 	struct secret *session;		/* the body's own, empty at first, kept from call to call, wiped with the device */
 	struct device *next;
 };
 
+enum verdict { VERDICT_OK, VERDICT_ABSENT, VERDICT_WARNING, VERDICT_BAD };
+
+struct examination {			/* doctor's ear: every call is a line for a person */
+	int (*tell)(struct examination *, enum verdict, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+};
+
 struct backend {
 	const char *name;		/* also of its shared object */
 	const char *summary;
-	unsigned roles;			/* of enum role: what its devices can at most */
+	unsigned roles;			/* of enum role: what its devices can at most; 0: can only be listed, has no body */
 	const char *const *key_types;	/* for generate --type, lower case, NULL-terminated, strongest first */
 	/* Appends what is on this machine to *list. -ENODEV: nothing. Cheap, opens no key, asks nothing. */
 	int (*probe)(const struct env *, struct device **list, struct err *e);
+	/*
+	 * What was looked for, what was found, what is missing and what to do, on a machine without it as well. May ask
+	 * devices. NULL: there is no more to say than probe does.
+	 */
+	int (*examine)(const struct env *, struct examination *);
 };
 
 /* --- ROLE_KEY ------------------------------------------------------------------------------------------------ */
@@ -190,8 +203,11 @@ extern const struct backend *const backends[];	/* backends/registry.c; NULL-term
 
 const struct backend *backend_find(const char *name);	/* NULL: no such backend */
 
+/* Appends. Who adds many gives the place of the last one's .next: appending looks for the end of the list. */
 int device_add(struct device **list, const struct backend *, const struct env *, const char *id, const char *model,
 	       enum device_state, const char *why, struct err *e);
+/* Adds a line to the details of the last device of LIST. */
+int device_detail(struct device *list, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* A backend whose probe fails is one offline device that says why: the others are not its victims. */
 int device_enumerate(const struct env *, struct device **ret, struct err *e);
 /* The devices of one backend: what opens a token that names it. ENODEV without one. */

@@ -2,19 +2,22 @@
 #include "dm.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cleanup.h"
 
-bool dm_is_here(void)
+bool dm_is_here(const char *sysroot)
 {
-	AUTO_CLOSE int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
-	FILE *f = fopen("/proc/misc", "re");
-	char name[64];
+	AUTO_CLOSE int control = sysroot ? -1 : open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	char path[PATH_MAX], name[64];
 	bool found = false;
+	FILE *f;
 
 	(void)control;
+	(void)snprintf(path, sizeof(path), "%s/proc/misc", sysroot ? sysroot : "");
+	f = fopen(path, "re");
 	while (f && !found && fscanf(f, "%*u %63s", name) == 1)
 		found = !strcmp(name, "device-mapper");
 	if (f)

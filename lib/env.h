@@ -12,8 +12,10 @@ struct err;
 struct secret;
 
 struct env {
+	const char *sysroot;	/* prefix of /proc, /sys, /dev and /run: a captured machine, a test's; NULL: none */
+	bool thorough;		/* a probe may ask a device for what only that knows: it may be slow, and busy */
+	const char *sysfs;	/* where sysfs is if not in /sys, without a sysroot; NULL: there */
 	const char *pks_dir;	/* the local keystore: default /var/lib/hwkey/pks */
-	const char *sysroot;	/* prefix of /proc, /sys and /run; NULL: none */
 	const struct secret *pks_password;	/* of the consumer at hand, given by name; NULL: see where it is */
 	bool keystore_create;	/* first use may create the local keystore (false at boot, in the plug-in) */
 	/* Asked before that: an error where there was one, which is missing. NULL: 0. */

@@ -34,7 +34,14 @@ int out_row(struct out *o, const char *const *values, struct err *e)
 {
 	struct handle *h = (struct handle *)o;
 
-	return h->module->row(h->out, values, e);
+	return h->module->row(h->out, false, values, e);
+}
+
+int out_row_inside(struct out *o, const char *const *values, struct err *e)
+{
+	struct handle *h = (struct handle *)o;
+
+	return h->module->row(h->out, true, values, e);
 }
 
 int out_print(struct out *o, struct err *e)

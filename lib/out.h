@@ -18,6 +18,7 @@ struct column {
 
 struct out_format {
 	bool json, raw, noheadings;
+	bool tree;		/* rows of out_row_inside() hang below the last one of out_row() */
 	bool record;		/* one "NAME  value" line per column instead of a table (not with json or raw) */
 	const char *columns;	/* --output: NULL or "NAME,LABEL,..." in any case */
 };
@@ -32,6 +33,8 @@ struct out;
 int out_open(struct out **ret, const char *name, const struct column *, const struct out_format *, struct err *e);
 /* VALUES in the order of the columns; NULL: none (JSON null, "-" in a table). Booleans are "1" or "0". Copied. */
 int out_row(struct out *, const char *const *values, struct err *e);
+/* The same for a part of the last row of out_row(). */
+int out_row_inside(struct out *, const char *const *values, struct err *e);
 /* Prints all. The caller flushes and checks standard output. */
 int out_print(struct out *, struct err *e);
 void out_free(struct out *);	/* accepts NULL */
@@ -42,7 +45,7 @@ static inline void out_freep(struct out **o) { out_free(*o); }
 /* The table of module "out", which links libsmartcols; used by lib/out.c only. */
 struct out_module {
 	int (*open)(struct out **ret, const char *name, const struct column *, const struct out_format *, struct err *e);
-	int (*row)(struct out *, const char *const *values, struct err *e);
+	int (*row)(struct out *, bool inside, const char *const *values, struct err *e);
 	int (*print)(struct out *, struct err *e);
 	void (*free)(struct out *);
 };

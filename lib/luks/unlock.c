@@ -209,7 +209,7 @@ int luks_test(struct luks *l, const struct luks_auth *a, const struct luks_see *
 
 static int check_device_mapper(struct err *e)
 {
-	if (!dm_is_here())
+	if (!dm_is_here(NULL))
 		return err_set(e, ENODEV, "this kernel has no device mapper: try 'modprobe dm-crypt'");
 	if (access("/dev/mapper/control", R_OK | W_OK) < 0 && errno != ENOENT)	/* libdevmapper makes it */
 		return err_sys(e, "cannot use '/dev/mapper/control'");

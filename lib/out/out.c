@@ -22,6 +22,7 @@ struct out {
 	struct out_format format;
 	size_t shown[COLUMNS_MAX];	/* indexes into columns */
 	size_t n;
+	struct libscols_line *last;	/* of those that are not inside another */
 	bool foreign;			/* a value has bytes that a terminal must not see as they are */
 };
 
@@ -57,13 +58,14 @@ static int choose(struct out *o, struct err *e)
 	return 0;
 }
 
-static int add_column(struct out *o, const struct column *c, struct err *e)
+static int add_column(struct out *o, const struct column *c, bool tree, struct err *e)
 {
 	char key[KEY_MAX];
 	struct libscols_column *col;
 	int flags = c->type == OUT_NUMBER ? SCOLS_FL_RIGHT : 0;
 	size_t i;
 
+	flags |= tree ? SCOLS_FL_TREE : 0;
 	for (i = 0; c->name[i] && i < sizeof(key) - 1; i++)
 		key[i] = (char)(o->format.json ? tolower((unsigned char)c->name[i]) : c->name[i]);
 	key[i] = '\0';
@@ -84,7 +86,7 @@ static int open_table(struct out *o, const char *name, struct err *e)
 	(void)scols_table_enable_raw(o->table, o->format.raw);
 	(void)scols_table_enable_noheadings(o->table, o->format.noheadings);
 	for (size_t i = 0; r == 0 && i < o->n; i++)
-		r = add_column(o, &o->columns[o->shown[i]], e);
+		r = add_column(o, &o->columns[o->shown[i]], i == 0 && o->format.tree, e);
 	return r;
 }
 
@@ -213,12 +215,14 @@ static char *format_text(const struct out *o, const struct column *c, const char
 	return cell;
 }
 
-static int add_row(struct out *o, const char *const *values, struct err *e)
+static int add_row(struct out *o, bool inside, const char *const *values, struct err *e)
 {
-	struct libscols_line *line = scols_table_new_line(o->table, NULL);
+	struct libscols_line *line = scols_table_new_line(o->table, inside && o->format.tree ? o->last : NULL);
 
 	if (!line)
 		return err_nomem(e);
+	if (!inside)
+		o->last = line;
 	for (size_t i = 0; i < o->n; i++) {
 		const struct column *c = &o->columns[o->shown[i]];
 		const char *v = values[o->shown[i]];

@@ -19,12 +19,17 @@ static void every_backend_has_a_body_with_the_roles_it_claims(void **state)
 		struct err e = { 0 };
 		unsigned roles;
 
+		assert_ptr_equal(backend_find(backends[i]->name), backends[i]);
+		if (!backends[i]->roles) {
+			assert_int_not_equal(module_load(backends[i]->name, &module, &e), 0);
+			assert_null(backends[i]->key_types);
+			continue;
+		}
 		assert_int_equal(module_load(backends[i]->name, &module, &e), 0);
 		ops = module;
 		roles = (ops->key ? ROLE_KEY : 0) | (ops->seal ? ROLE_SEAL : 0) | (ops->store ? ROLE_STORE : 0);
 		assert_int_equal(backends[i]->roles, roles);
 		assert_int_equal(backends[i]->key_types != NULL, ops->key != NULL);
-		assert_ptr_equal(backend_find(backends[i]->name), backends[i]);
 	}
 }
 
