@@ -68,14 +68,11 @@ int boot_parse(void *data, size_t size, struct boot *ret, struct err *e)
 	return r;
 }
 
-static int boot_key(const struct env *env, const struct session *session, unsigned char ret[ROOT_KEY],
-		    unsigned char ret_id[ROOT_ID], struct err *e)
+static int boot_key(const struct session *session, unsigned char ret[ROOT_KEY], unsigned char ret_id[ROOT_ID],
+		    struct err *e)
 {
-	unsigned char id[BOOT_ID];
-	int r = boot_id_read(env, id, e);
+	int r = crypto_hkdf(session->root, ROOT_KEY, "", 0, "hwkey-pks/1 boot", 16, ret, ROOT_KEY, e);
 
-	if (r == 0)
-		r = crypto_hkdf(session->root, ROOT_KEY, id, sizeof(id), "hwkey-pks/1 boot", 16, ret, ROOT_KEY, e);
 	return r < 0 ? r : root_id(ret, ret_id, e);
 }
 
@@ -95,57 +92,78 @@ size_t boot_room(size_t partition)
 	return partition + CONTAINER_SIZE_STEP;
 }
 
-/* FILE authenticates under KEY, so what is in it was put there by us in this boot. */
-static int boot_open(struct boot *b, const struct container *c, const struct blob *file, const unsigned char *key,
-		     struct err *e)
-{
-	int r = c->size <= b->size ? container_open(c, file->data, key, b->memory, e)
-				   : err_set(e, EBADMSG, "state of this boot is too large");
-
-	if (r == 0)
-		memset(b->memory + c->size, 0, b->size - c->size);
-	if (r == 0)
-		r = boot_parse(b->memory, b->size, b, e);
-	b->generation = c->generation;
-	return r;
-}
-
 static void boot_new(struct boot *ret, unsigned char *memory, size_t size)
 {
 	*ret = (struct boot){ .memory = memory, .size = size };
 	objects_init(&ret->objects, memory + BOOT_HEADER, size - BOOT_HEADER);
 }
 
+/* FILE was put there by us, in whatever boot: into B's memory. */
+static int boot_open(struct boot *b, const struct session *session, const struct blob *file, struct container *ret,
+		     struct err *e)
+{
+	unsigned char key[ROOT_KEY], id[ROOT_ID];
+	int r = boot_key(session, key, id, e);
+
+	if (r == 0)
+		r = container_parse(file->data, file->len, ret, e);
+	if (r == 0 && (memcmp(ret->root_id, id, ROOT_ID) != 0 || ret->size > b->size))
+		r = err_set(e, EBADMSG, "not the state of this keystore");
+	if (r == 0)
+		r = container_open(ret, file->data, key, b->memory, e);
+	explicit_bzero(key, sizeof(key));
+	return r;
+}
+
+/* What is in FILE, or as if there were none if that says that it is of another boot. */
+static int boot_take(struct boot *b, const struct env *env, const struct session *session, const struct blob *file,
+		     struct err *e)
+{
+	unsigned char id[CRYPTO_HASH] = { 0 };
+	struct container c;
+	int r = boot_id_read(env, id, e);
+
+	if (r == 0)
+		r = boot_open(b, session, file, &c, e);
+	if (r < 0)
+		return r;
+	if (memcmp(c.previous, id, sizeof(id)) != 0) {
+		boot_new(b, b->memory, b->size);
+		return 0;
+	}
+	memset(b->memory + c.size, 0, b->size - c.size);
+	r = boot_parse(b->memory, b->size, b, e);
+	b->generation = c.generation;
+	return r;
+}
+
 int boot_load(struct boot *ret, const struct env *env, const struct session *session, unsigned char *memory,
 	      size_t size, struct err *e)
 {
-	unsigned char key[ROOT_KEY], id[ROOT_ID];
 	AUTO_BLOB struct blob file = { 0 };
-	struct boot b = { .memory = memory, .size = size };
-	struct container c;
+	struct boot b;
 	char path[PATH_MAX];
 	int r = boot_path(env, session, BOOT_FILE, path, e);
 
-	if (r == 0)
-		r = file_read_at(AT_FDCWD, path, CONTAINER_MAX, &file, e);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (r == -ENOENT) {
-		boot_new(ret, memory, size);
-		return 0;
-	}
-	r = boot_key(env, session, key, id, e);
-	if (r == 0)
-		r = container_parse(file.data, file.len, &c, e);
-	if (r == 0 && !memcmp(c.root_id, id, ROOT_ID))
-		r = boot_open(&b, &c, &file, key, e);
-	explicit_bzero(key, sizeof(key));
+	boot_new(&b, memory, size);
 	if (r < 0)
-		return err_prefix(e, "'%.200s'", path);
-	if (!b.here)
-		boot_new(&b, memory, size);
+		return r;
+	r = file_read_at(AT_FDCWD, path, CONTAINER_MAX, &file, e);
+	if (r == 0)
+		r = boot_take(&b, env, session, &file, e);
+	if (r < 0 && r != -ENOENT) {
+		(void)err_prefix(e, "'%.200s', which has the passwords and locks of this boot", path);
+		return err_hint(e, "reboot, or remove it and what it holds");
+	}
 	*ret = b;
 	return 0;
+}
+
+void boot_unknown(struct boot *ret, uint64_t generation, unsigned char *memory, size_t size)
+{
+	boot_new(ret, memory, size);
+	ret->here = true;
+	ret->unflushed = generation;
 }
 
 /* Others may pass through, not look: that there is no file for them is seen as that. */
@@ -181,12 +199,14 @@ int boot_save(struct boot *b, const struct env *env, const struct session *sessi
 	AUTO_BLOB struct blob file = { 0 };
 	AUTO_CLOSE int dir = -1;
 	size_t used = BOOT_HEADER + b->objects.used;
-	int r = boot_key(env, session, key, c.root_id, e);
+	int r = boot_id_read(env, c.previous, e);
 
 	if (used < CONTAINER_SIZE_MIN)
 		used = CONTAINER_SIZE_MIN;
 	c.size = (uint32_t)((used + CONTAINER_SIZE_STEP - 1) / CONTAINER_SIZE_STEP * CONTAINER_SIZE_STEP);
 	memcpy(c.partition, session->system, UUID_SIZE);
+	if (r == 0)
+		r = boot_key(session, key, c.root_id, e);
 	if (r == 0)
 		r = random_bytes(c.salt, sizeof(c.salt), e);
 	if (r == 0) {

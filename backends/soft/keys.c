@@ -68,7 +68,7 @@ static int open_token(const struct device *dev, const struct blob *token, enum t
 		      struct secret *ret, struct wrapping *ret_under, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
-	int r = store_open(&s, dev, 0, e);
+	int r = store_open(&s, dev, STORE_KEYS, e);
 
 	if (r == 0)
 		r = token_unwrap(&s, token, kind, binding, ret, ret_under, e);
@@ -157,7 +157,7 @@ static int key_rewrap(const struct device *dev, unsigned flags, const struct blo
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
 	bool renew = flags & REWRAP_TO_NEW;
-	int r = store_open(&s, dev, renew ? STORE_WRITE : 0, e);
+	int r = store_open(&s, dev, STORE_KEYS | (renew ? STORE_WRITE : 0), e);
 
 	if (r == 0)
 		r = tokens_check(&s, tokens, n, e);

@@ -296,6 +296,20 @@ static int check_enabled(const struct store *s, unsigned flags, struct err *e)
 		       s->dev->env->pks_dir);
 }
 
+static int load_boot(struct store *s, unsigned flags, struct err *e)
+{
+	unsigned char *memory = s->memory.data + s->now.size;
+	size_t size = boot_room(s->now.size);
+	struct err why;
+	int r = boot_load(&s->boot, s->dev->env, session_of(s->dev), memory, size, &why);
+
+	if (r < 0 && flags & STORE_KEYS)
+		boot_unknown(&s->boot, s->now.generation, memory, size);
+	else if (r < 0)
+		*e = why;
+	return flags & STORE_KEYS ? 0 : r;
+}
+
 int store_open(struct store *ret, const struct device *dev, unsigned flags, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
@@ -314,7 +328,7 @@ int store_open(struct store *ret, const struct device *dev, unsigned flags, stru
 	if (r == 0)
 		r = load(&s, e);
 	if (r == 0)
-		r = boot_load(&s.boot, dev->env, session_of(dev), s.memory.data + s.now.size, boot_room(s.now.size), e);
+		r = load_boot(&s, flags, e);
 	if (r == 0 && flags & STORE_WRITE)
 		r = store_apply_pending(&s, e);
 	if (r == 0)

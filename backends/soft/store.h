@@ -22,6 +22,7 @@ enum store_flags {
 	STORE_WRITE = 1 << 0,		/* holds the writers' lock until store_done() */
 	STORE_CREATE = 1 << 1,		/* first use makes the keystore, if env allows it */
 	STORE_DISABLED = 1 << 2,	/* also one that is disabled */
+	STORE_KEYS = 1 << 3,		/* only for wrapping keys: needs no state of this boot, and is not stopped by it */
 };
 
 enum other {			/* what the file of the other generation is */

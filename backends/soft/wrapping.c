@@ -157,13 +157,13 @@ int wrapping_open(struct store *ret, const struct device *dev, struct wrapping *
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
 	struct wrapping w;
-	int r = store_open(&s, dev, 0, e);
+	int r = store_open(&s, dev, STORE_KEYS, e);
 
 	if (r == 0)
 		r = wrapping_current(&s, &w, e);
 	if (r == 0 ? w.since >= s.now.generation : r == -ENOENT) {
 		store_done(&s);
-		r = store_open(&s, dev, STORE_WRITE | STORE_CREATE, e);
+		r = store_open(&s, dev, STORE_KEYS | STORE_WRITE | STORE_CREATE, e);
 		if (r == 0)
 			r = ensure_current(&s, e);
 		if (r == 0)

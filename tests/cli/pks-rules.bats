@@ -148,6 +148,45 @@ uuid() { hwkey pks-config --json | jq -r '.keystore[0].uuid' | tr -d -; }
 	[ "$(find . -mindepth 1 -printf '%m %y\n' | sort | tr '\n' ' ')" = '600 f 700 d ' ]
 }
 
+@test "pks: a damaged state of this boot closes objects, not keys, until it is removed" {
+	put a data
+	hwkey generate -q k
+	password 'open sesame'
+	hwkey pks-password --password-file "$p"
+	state=$HWKEY_SYSROOT/run/hwkey/pks/$(uuid)/boot
+	cp "$state" "$f"
+	for damage in 'truncate -s 0' 'truncate -s 300' 'flip 9' 'flip 40' 'flip 75' 'flip 150' 'flip 4000'; do
+		cp "$f" "$state"
+		if [[ $damage == flip* ]]; then
+			printf '\xff' | dd of="$state" bs=1 seek="${damage#* }" conv=notrunc status=none
+		else
+			$damage "$state"
+		fi
+		cp "$state" "$f.damaged"
+		fails 6 "/boot', which has the passwords and locks of this boot: " hwkey pks-read a --password-file "$p"
+		fails 6 'reboot, or remove it' hwkey pks-password --password-file "$p"
+		fails 6 "/boot'" hwkey pks-lock os
+		fails 6 "/boot'" hwkey pks-list
+		fails 6 "/boot'" hwkey pks-config
+		hwkey validate -q k
+		cmp "$state" "$f.damaged"
+	done
+	hwkey generate -q k2
+	hwkey rewrap -q --to-new k
+	printf data | hwkey seal -q | hwkey unseal -q | grep -q data
+	cmp "$state" "$f.damaged"
+	boot 2
+	fails 6 "/boot'" hwkey pks-read a
+	cp "$f" "$state"
+	[ "$(hwkey pks-read a)" = data ]
+	boot 1
+	rm "$state"
+	[ "$(hwkey pks-read a)" = data ]
+	mkdir "$state"
+	fails 6 "/boot'" hwkey pks-read a
+	hwkey validate -q k
+}
+
 @test "pks: the size grows between boots, and 0 disables an empty keystore" {
 	run hwkey pks-config -q --size 8K
 	[ "$output" = "hwkey: a new keystore was made in '$HWKEY_PKS_DIR'" ]

@@ -447,7 +447,9 @@ static void a_damaged_state_refuses(void **state)
 	assert_int_equal(pwrite(fd, "x", 1, 300), 1);
 	assert_int_equal(close(fd), 0);
 	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, "word"), EBADMSG);
-	boot(w, 2);
+	boot(w, 2);		/* of which boot it is cannot be told */
+	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), EBADMSG);
+	assert_int_equal(unlink(path), 0);
 	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), 0);
 	machine_file(w, "/proc/sys/kernel/random/boot_id", NULL, 0);
 	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), EOPNOTSUPP);
