@@ -145,17 +145,19 @@ static int recovery_write(const char *output, const struct secret *key, struct e
 static int add_and_write(struct volume *v, const char *output, int *ret_slot, struct err *e)
 {
 	AUTO_SECRET struct secret key = { 0 };
-	struct luks_remove undo = { .recovery_keep = -1, .force_last = true };
 	struct err quiet = { 0 };
-	int r = v->ops->recovery(v->luks, &v->auth, &key, &undo.slot, e);
+	int r = v->ops->recovery(v->luks, &v->auth, &key, ret_slot, e);
 
 	if (r < 0)
 		return r;
 	r = recovery_write(output, &key, e);
-	if (r == 0)
-		*ret_slot = undo.slot;
-	else	/* nobody will ever know this key */
-		(void)v->ops->unenroll(v->luks, &v->source, &undo, &quiet);
+	if (r == 0) {
+		r = v->ops->recovery_end(v->luks, true, e);
+		if (r < 0)
+			(void)err_prefix(e, "the recovery key that was written is void");
+	}
+	if (r < 0)	/* nobody is to use this key */
+		(void)v->ops->recovery_end(v->luks, false, &quiet);
 	return r;
 }
 

@@ -99,11 +99,11 @@ struct pair {
 	const struct secret *passphrase;
 };
 
-/* Pending, the token names no slot yet. */
+/* Pending, the token names no slot yet. That of a recovery key is pending until luks_recovery_end(). */
 static int pair_put(struct luks *l, const struct pair *p, int id, int slot, bool pending, struct err *e)
 {
 	if (!p->key)
-		return luks_recovery_put(l, id, slot, pending, e);
+		return luks_recovery_put(l, id, slot, true, e);
 	p->token->slots = pending ? 0 : UINT32_C(1) << slot;
 	p->token->pending = pending;
 	return luks_token_put(l, id, p->token, e);
@@ -127,7 +127,7 @@ static int pair_prove(struct luks *l, const struct pair *p, int id, int slot, st
 	return r < 0 ? r : 0;
 }
 
-/* Adds token and slot, proven. On error neither is there. */
+/* Adds token and slot, proven; the token's id. On error neither is there. */
 static int pair_add(struct luks *l, const struct luks_opener *o, const struct pair *p, int *ret_slot, struct err *e)
 {
 	struct err quiet = { 0 };
@@ -148,7 +148,7 @@ static int pair_add(struct luks *l, const struct luks_opener *o, const struct pa
 		r = pair_prove(l, p, id, slot, e);
 	if (r >= 0) {
 		*ret_slot = slot;
-		return 0;
+		return id;
 	}
 	if (added)
 		(void)luks_slot_destroy(l, slot, &quiet);
@@ -291,7 +291,7 @@ static int recovery_new(struct secret *ret, struct err *e)
 
 int luks_recovery(struct luks *l, const struct luks_auth *a, struct secret *ret, int *ret_slot, struct err *e)
 {
-	enum { TEXT = 128 };		/* bytes of the token, at most */
+	enum { TEXT = 256 };		/* bytes of the token, at most */
 	AUTO_OPENER struct luks_opener o = { 0 };
 	AUTO_SECRET struct secret key = { 0 };
 	struct err quiet = { 0 };
@@ -309,6 +309,22 @@ int luks_recovery(struct luks *l, const struct luks_auth *a, struct secret *ret,
 		r = pair_add(l, &o, &(struct pair){ .passphrase = &key }, ret_slot, e);
 	if (r < 0)
 		return r;
+	l->recovery = r;
 	*ret = TAKE(key);
 	return 0;
+}
+
+int luks_recovery_end(struct luks *l, bool given, struct err *e)
+{
+	bool own;
+	int slot = luks_recovery_slot(l, l->recovery, &own), r;
+
+	if (!own)
+		return err_set(e, EBUSY, "'%s' was changed meanwhile", l->volume);
+	if (given) {
+		r = luks_recovery_put(l, l->recovery, slot, false, e);
+		return r < 0 ? r : 0;
+	}
+	r = luks_slot_destroy(l, slot, e);
+	return r < 0 ? r : luks_token_drop(l, l->recovery, e);
 }

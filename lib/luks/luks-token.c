@@ -21,6 +21,7 @@ enum { JSON_MAX = 8 << 20, JSON_DEPTH = 32 };	/* of a header: twice LUKS2's larg
 enum { UUID_LEN = 36 };
 
 static const char backend_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+static const char base64_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 static const char hex_chars[] = "0123456789abcdef";
 static const char uuid_chars[] = "0123456789abcdefABCDEF-";
 
@@ -248,31 +249,54 @@ int luks_token_format(const struct luks_token *t, struct blob *ret, struct err *
 	return to_text(j, ret, e);
 }
 
-int luks_recovery_format(int slot, bool pending, struct blob *ret, struct err *e)
+int luks_recovery_format(int slot, bool pending, const char *salt, struct blob *ret, struct err *e)
 {
 	AUTO_JSON json_object *j = json_object_new_object();
 
 	if (!add_text(j, "type", LUKS_RECOVERY_TYPE) || !add(j, "v", json_object_new_int(VERSION)) ||
 	    !add(j, "keyslots", slots_array(pending ? 0 : UINT32_C(1) << slot)) ||
-	    (pending && (!add_text(j, "state", "pending") || !add(j, "slot", json_object_new_int(slot)))))
+	    (pending && (!add_text(j, "state", "pending") || !add(j, "slot", json_object_new_int(slot)) ||
+			 (salt && !add_text(j, "salt", salt)))))
 		return err_nomem(e);
 	return to_text(j, ret, e);
 }
 
-int luks_recovery_pending(const char *text)
+int luks_recovery_pending(const char *text, char ret_salt[LUKS_SALT_SIZE])
 {
 	AUTO_JSON json_object *j = parse(text, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX);
 	const char *type = j ? member(j, "type") : NULL, *state = j ? member(j, "state") : NULL;
+	const char *salt = j ? member(j, "salt") : NULL;
 	json_object *slot;
 	uint32_t slots;
 	int64_t n;
 
 	if (!type || strcmp(type, LUKS_RECOVERY_TYPE) != 0 || !state || strcmp(state, "pending") != 0 || !is_version(j) ||
 	    parse_slots(j, &slots) < 0 || slots || !json_object_object_get_ex(j, "slot", &slot) ||
-	    !json_object_is_type(slot, json_type_int))
+	    !json_object_is_type(slot, json_type_int) ||
+	    (json_object_object_get_ex(j, "salt", NULL) && !is_of(salt, base64_chars, LUKS_SALT_SIZE - 1)))
 		return -1;
 	n = json_object_get_int64(slot);
-	return n >= 0 && n < LUKS_SLOTS ? (int)n : -1;
+	if (n < 0 || n >= LUKS_SLOTS)
+		return -1;
+	(void)snprintf(ret_salt, LUKS_SALT_SIZE, "%s", salt ? salt : "");
+	return (int)n;
+}
+
+bool luks_slot_salt(const char *text, int slot, char ret[LUKS_SALT_SIZE])
+{
+	AUTO_JSON json_object *j = parse(text, JSON_MAX, JSON_DEPTH);
+	json_object *slots, *s, *kdf;
+	const char *salt = NULL;
+	char number[12];
+
+	(void)snprintf(number, sizeof(number), "%d", slot);
+	if (j && json_object_object_get_ex(j, "keyslots", &slots) && json_object_object_get_ex(slots, number, &s) &&
+	    json_object_object_get_ex(s, "kdf", &kdf) && json_object_is_type(kdf, json_type_object))
+		salt = member(kdf, "salt");
+	if (!is_of(salt, base64_chars, LUKS_SALT_SIZE - 1))
+		return false;
+	(void)snprintf(ret, LUKS_SALT_SIZE, "%s", salt);
+	return true;
 }
 
 static const char *pattern_member(json_object *j, const char *key)

@@ -25,6 +25,7 @@ struct err;
 #define LUKS_RECOVERY_TYPE "hwkey-recovery"
 #define LUKS_PATTERN_TYPE "paes-verification-pattern"	/* zkey's */
 
+enum { LUKS_SALT_SIZE = 129 };	/* base64 of 96 bytes and a NUL; 32 bytes are usual */
 enum { LUKS_SLOTS = 32, LUKS_TOKENS = 32, LUKS_TOKEN_TEXT_MAX = 16384, LUKS_BLOB_MAX = 4096 };
 
 struct luks_token {
@@ -50,12 +51,16 @@ void luks_token_done(struct luks_token *);
 uint32_t luks_token_slots(const char *text);
 
 /*
- * The token of a recovery key names its slot: {"type":"hwkey-recovery","v":1,"keyslots":["3"]}. Before the slot is there it
- * says which one is meant, "keyslots":[],"state":"pending","slot":3, so that what is cut short leaves nothing that stays.
+ * The token of a recovery key names its slot once the key was given to its user: {"type":"hwkey-recovery","v":1,
+ * "keyslots":["3"]}. Before, it is pending and says which slot it is about: "keyslots":[],"state":"pending","slot":3, and
+ * as soon as the slot is there "salt":"<base64>", its salt. Only a slot with that salt is the one that was made for it.
+ * SALT NULL: not known.
  */
-int luks_recovery_format(int slot, bool pending, struct blob *ret, struct err *e);
-/* The slot that a pending one means; -1: it is anything else. Pure. */
-int luks_recovery_pending(const char *text);
+int luks_recovery_format(int slot, bool pending, const char *salt, struct blob *ret, struct err *e);
+/* The slot that a pending one means, and its salt, empty if not said; -1: it is anything else. Pure. */
+int luks_recovery_pending(const char *text, char ret_salt[LUKS_SALT_SIZE]);
+/* The salt of the passphrase of SLOT, from crypt_dump_json()'s TEXT; it is as good as unique. False: none. Pure. */
+bool luks_slot_salt(const char *text, int slot, char ret[LUKS_SALT_SIZE]);
 
 /* "pattern" of zkey's token: 64 lower-case hex digits and a NUL; false: none or not of that form. Pure. */
 bool luks_pattern_parse(const char *text, char ret[65]);

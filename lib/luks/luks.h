@@ -112,7 +112,12 @@ struct luks_module {
 	int (*enroll)(struct luks *, const struct luks_auth *, const struct luks_key *, const char *replace, struct err *e);
 	/* EBUSY if nothing would open the volume any more. ENOENT: nothing to remove. */
 	int (*unenroll)(struct luks *, const struct luks_source *, const struct luks_remove *, struct err *e);
+	/*
+	 * A keyslot for a new recovery key, which the caller gives to its user and then says so. Until then it is pending,
+	 * and goes when it is said that it was not GIVEN, or by whatever mends what was interrupted.
+	 */
 	int (*recovery)(struct luks *, const struct luks_auth *, struct secret *ret, int *ret_slot, struct err *e);
+	int (*recovery_end)(struct luks *, bool given, struct err *e);
 
 	int (*status)(struct luks *, const struct luks_see *, struct err *e);
 	/*

@@ -5,7 +5,8 @@
 #define TABLE { \
 	.found = luks_found, .format_check = luks_format_check, .format = luks_format, .open = luks_open, \
 	.free = luks_free, .info = luks_info, \
-	.enroll = luks_enroll, .unenroll = luks_unenroll, .recovery = luks_recovery, .status = luks_status, \
+	.enroll = luks_enroll, .unenroll = luks_unenroll, .recovery = luks_recovery, \
+	.recovery_end = luks_recovery_end, .status = luks_status, \
 	.repair = luks_repair, .test = luks_test, .activate = luks_activate, .set_pattern = luks_set_pattern, \
 }
 

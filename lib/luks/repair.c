@@ -137,18 +137,27 @@ static int settle_removing(const struct repair *c, int id, struct luks_token *t,
 
 /*
  * A token of a recovery key without a slot. The slot that a pending one means was to open by a key that nobody was given;
- * it goes if it is made as ours are, no token names it, and there is another way in.
+ * it goes if it was made for the token, no other token names it, and there is another way in. A slot there that may be
+ * another's stays; only who asked for a repair learns of it, so only then the token goes.
  */
-static int settle_recovery(const struct repair *c, int id, const char *text, struct err *e)
+static int settle_recovery(const struct repair *c, int id, struct err *e)
 {
-	int slot = luks_recovery_pending(text), r = 0;
+	bool own;
+	int slot = luks_recovery_slot(c->l, id, &own), r = 0;
 	uint32_t bit = slot < 0 ? 0 : UINT32_C(1) << slot;
 	struct luks_ways others = luks_ways_without(c->l, c->source, bit, 0);
+	struct err only = { .code = EBUSY, .msg = "keyslot of an interrupted recovery key left: there is no other way in" };
 
-	if (orphans(c->l) & bit && (others.proven | others.unproven)) {
+	if (own && !(luks_owned_slots(c->l) & bit)) {
+		if (!others.proven && !others.unproven)
+			return leave(c, id, true, &only, e);
 		r = tell(c, slot, id, "keyslot of an interrupted recovery key removed", e);
 		if (r == 0)
 			r = luks_slot_destroy(c->l, slot, e);
+	} else if (orphans(c->l) & bit) {
+		if (!c->see)
+			return 0;
+		r = tell(c, slot, -1, "keyslot left: nothing tells whether it is of an interrupted recovery key", e);
 	}
 	return r < 0 ? r : drop(c, id, "token without keyslot removed", e);
 }
@@ -159,7 +168,7 @@ static int settle_token(const struct repair *c, int id, struct err *e)
 	const char *type, *text = luks_token_text(c->l, id, &type);
 
 	if (text && !strcmp(type, LUKS_RECOVERY_TYPE) && !luks_token_slots(text))
-		return settle_recovery(c, id, text, e);
+		return settle_recovery(c, id, e);
 	if (!luks_token_get(c->l, id, &t))
 		return 0;
 	if (!t.slots)

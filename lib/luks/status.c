@@ -40,6 +40,7 @@ static const char *state_of(struct luks *l, const struct luks_token *t, int slot
 static void fill_token(struct luks *l, int slot, int id, struct luks_token *t, struct luks_row *row)
 {
 	const char *text = luks_token_text(l, id, &row->type);
+	char salt[LUKS_SALT_SIZE];
 
 	if (!text)
 		return;
@@ -52,7 +53,7 @@ static void fill_token(struct luks *l, int slot, int id, struct luks_token *t, s
 	} else if (!strcmp(row->type, LUKS_TOKEN_TYPE)) {
 		row->state = "invalid";
 	} else if (!strcmp(row->type, LUKS_RECOVERY_TYPE)) {
-		row->state = slot >= 0 ? "ok" : luks_recovery_pending(text) >= 0 ? "pending" : "dead";
+		row->state = slot >= 0 ? "ok" : luks_recovery_pending(text, salt) >= 0 ? "pending" : "dead";
 	} else if (!strcmp(row->type, LUKS_PATTERN_TYPE)) {
 		row->pattern = luks_pattern_parse(text, t->pattern) ? t->pattern : NULL;
 		row->state = row->pattern ? "ok" : "invalid";

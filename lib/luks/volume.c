@@ -264,12 +264,30 @@ int luks_token_put(struct luks *l, int id, const struct luks_token *t, struct er
 	return r < 0 ? r : put_text(l, id, &text, e);
 }
 
+static bool slot_salt(struct luks *l, int slot, char ret[LUKS_SALT_SIZE])
+{
+	const char *json;
+
+	return crypt_dump_json(l->cd, &json, 0) == 0 && luks_slot_salt(json, slot, ret);
+}
+
 int luks_recovery_put(struct luks *l, int id, int slot, bool pending, struct err *e)
 {
 	AUTO_BLOB struct blob text = { 0 };
-	int r = luks_recovery_format(slot, pending, &text, e);
+	char salt[LUKS_SALT_SIZE];
+	int r = luks_recovery_format(slot, pending, slot_salt(l, slot, salt) ? salt : NULL, &text, e);
 
 	return r < 0 ? r : put_text(l, id, &text, e);
+}
+
+int luks_recovery_slot(struct luks *l, int id, bool *ret_own)
+{
+	char made[LUKS_SALT_SIZE], there[LUKS_SALT_SIZE];
+	const char *type, *text = luks_token_text(l, id, &type);
+	int slot = text ? luks_recovery_pending(text, made) : -1;
+
+	*ret_own = slot >= 0 && slot_salt(l, slot, there) && !strcmp(made, there);
+	return slot;
 }
 
 int luks_token_drop(struct luks *l, int id, struct err *e)

@@ -14,6 +14,7 @@ struct luks {
 	struct crypt_device *cd;
 	char *volume;			/* as the user named it */
 	int fd;				/* of the header, for luks_sync() */
+	int recovery;			/* the pending token that luks_recovery_end() is about */
 	char log[256];			/* the first error line since luks_fail() */
 };
 
@@ -45,7 +46,10 @@ const char *luks_token_text(struct luks *, int id, const char **ret_type);
 int luks_token_get(struct luks *, int id, struct luks_token *ret);
 /* ID CRYPT_ANY_TOKEN: a new one. Returns the id. */
 int luks_token_put(struct luks *, int id, const struct luks_token *, struct err *e);
+/* Pending, with the slot's salt if it is there. */
 int luks_recovery_put(struct luks *, int id, int slot, bool pending, struct err *e);
+/* The slot that pending token ID is about, and whether the one that is there was made for it; -1: no such token. */
+int luks_recovery_slot(struct luks *, int id, bool *ret_own);
 int luks_token_drop(struct luks *, int id, struct err *e);
 uint32_t luks_owned_slots(struct luks *);		/* that any token names */
 int luks_slot_destroy(struct luks *, int slot, struct err *e);
@@ -95,6 +99,7 @@ int luks_enroll(struct luks *, const struct luks_auth *, const struct luks_key *
 int luks_enroll_with(struct luks *, const struct luks_opener *, const struct luks_key *, const char *replace,
 		     struct err *e);
 int luks_recovery(struct luks *, const struct luks_auth *, struct secret *ret, int *ret_slot, struct err *e);
+int luks_recovery_end(struct luks *, bool given, struct err *e);
 
 /* ways.c */
 struct luks_ways {

@@ -158,7 +158,8 @@ SCENARIOS = [
     volume("luks-replace", ["hwkey", "luks-enroll", "{W}/vol", "k2", "--replace", "k1"],
            accept=(b"hwkey k1 yes\nhwkey k2 yes\n",)),
     volume("luks-unenroll", ["hwkey", "luks-unenroll", "{W}/vol", "k2"], VOLUME + "hwkey luks-enroll vol k2"),
-    volume("luks-recovery", ["hwkey", "luks-recovery", "{W}/vol"]),
+    volume("luks-recovery", ["hwkey", "luks-recovery", "{W}/vol"],
+           accept=(b"hwkey k1 yes\npassphrase - no\n",)),    # a slot that was not yet known to be of the recovery key
     volume("luks-repair", ["hwkey", "luks-status", "--repair", "{W}/vol"], INTERRUPTED, CLEAN),
     volume("setvp", ["hwkey", "setvp", "{W}/vol", "k1"], VOLUME + "cryptsetup token remove --token-id 1 vol", PATTERN),
     pks("pks-remove-slot", ["hwkey", "pks-config", "--remove-slot=plain"], SLOTS + ADD, SLOT_DUMP, slow=True),

@@ -232,19 +232,42 @@ static void a_recovery_key_is_pending_until_its_token_names_the_slot(void **stat
 		"{\"type\":\"hwkey-recovery\",\"v\":2,\"keyslots\":[],\"state\":\"pending\",\"slot\":3}",
 		"{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[],\"slot\":3}",
 		"{\"type\":\"other\",\"v\":1,\"keyslots\":[],\"state\":\"pending\",\"slot\":3}", "x", "",
+		"{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[],\"state\":\"pending\",\"slot\":3,\"salt\":\"\"}",
+		"{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[],\"state\":\"pending\",\"slot\":3,\"salt\":1}",
 	};
-	AUTO_BLOB struct blob pending = { 0 }, done = { 0 };
+	AUTO_BLOB struct blob pending = { 0 }, made = { 0 }, done = { 0 };
+	char salt[LUKS_SALT_SIZE];
 	struct err e;
 
 	(void)state;
-	assert_int_equal(luks_recovery_format(3, true, &pending, &e), 0);
-	assert_int_equal(luks_recovery_pending((char *)pending.data), 3);
+	assert_int_equal(luks_recovery_format(3, true, NULL, &pending, &e), 0);
+	assert_int_equal(luks_recovery_pending((char *)pending.data, salt), 3);
+	assert_string_equal(salt, "");
+	assert_int_equal(luks_recovery_format(3, true, "c2FsdA==", &made, &e), 0);
+	assert_int_equal(luks_recovery_pending((char *)made.data, salt), 3);
+	assert_string_equal(salt, "c2FsdA==");
 	assert_int_equal(luks_token_slots((char *)pending.data), 0);
-	assert_int_equal(luks_recovery_format(31, false, &done, &e), 0);
+	assert_int_equal(luks_recovery_format(31, false, NULL, &done, &e), 0);
 	assert_string_equal((char *)done.data, "{\"type\":\"hwkey-recovery\",\"v\":1,\"keyslots\":[\"31\"]}");
-	assert_int_equal(luks_recovery_pending((char *)done.data), -1);
+	assert_int_equal(luks_recovery_pending((char *)done.data, salt), -1);
 	for (size_t i = 0; i < ARRAY_SIZE(not_pending); i++)
-		assert_int_equal(luks_recovery_pending(not_pending[i]), -1);
+		assert_int_equal(luks_recovery_pending(not_pending[i], salt), -1);
+}
+
+static void the_salt_of_a_slot(void **state)
+{
+	static const char *const none[] = {
+		"{}", "x", "{\"keyslots\":[]}", "{\"keyslots\":{\"2\":{\"kdf\":{\"salt\":\"eA==\"}}}}",
+		"{\"keyslots\":{\"1\":1}}", "{\"keyslots\":{\"1\":{\"kdf\":[\"salt\"]}}}",
+		"{\"keyslots\":{\"1\":{\"kdf\":{\"salt\":\"\"}}}}", "{\"keyslots\":{\"1\":{\"kdf\":{\"salt\":\"a b\"}}}}",
+	};
+	char salt[LUKS_SALT_SIZE];
+
+	(void)state;
+	assert_true(luks_slot_salt("{\"keyslots\":{\"1\":{\"kdf\":{\"salt\":\"eA==\"}}}}", 1, salt));
+	assert_string_equal(salt, "eA==");
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+		assert_false(luks_slot_salt(none[i], 1, salt));
 }
 
 /* In place of json-c's own: from the call of that number on there is no memory. */
@@ -282,7 +305,7 @@ static void a_token_without_memory_for_all_of_it_is_no_token(void **state)
 		calls_left = n;
 		r[1] = luks_pattern_format(NULL, PATTERN, &text[1], &e);
 		calls_left = n;
-		r[2] = luks_recovery_format(3, true, &text[2], &e);
+		r[2] = luks_recovery_format(3, true, "eA==", &text[2], &e);
 		for (int i = 0; i < 3; i++) {
 			assert_true(r[i] == 0 || (r[i] == -ENOMEM && !text[i].data));
 			blob_done(&text[i]);
@@ -304,6 +327,7 @@ int main(void)
 		cmocka_unit_test(zkeys_pattern_token_is_kept_but_random_bytes_are_not),
 		cmocka_unit_test(slots_of_any_token),
 		cmocka_unit_test(a_recovery_key_is_pending_until_its_token_names_the_slot),
+		cmocka_unit_test(the_salt_of_a_slot),
 		cmocka_unit_test(a_token_without_memory_for_all_of_it_is_no_token),
 	};
 
