@@ -161,10 +161,10 @@ static bool is_dead_of_key(struct luks *l, const struct luks_token *t, const str
 {
 	AUTO_SECRET struct secret passphrase = { 0 };
 	struct err quiet = { 0 };
+	uint32_t opened = 0;
 
-	return strcmp(t->vol, crypt_get_uuid(l->cd)) != 0 && t->slots &&
-	       base64_encode_secret(k->clear, &passphrase, &quiet) == 0 &&
-	       luks_try(l, __builtin_ctz(t->slots), &passphrase, &quiet) == 1;
+	return strcmp(t->vol, crypt_get_uuid(l->cd)) != 0 && base64_encode_secret(k->clear, &passphrase, &quiet) == 0 &&
+	       luks_try_each(l, t->slots, &passphrase, &opened, &quiet) == 0 && opened;
 }
 
 /* Under the name that the key has, or had: then only the pattern says that it is no other key of that name. */
@@ -204,9 +204,22 @@ static int find_old(struct luks *l, const struct luks_key *k, const char *replac
 	return found ? 0 : err_set(e, ENOENT, "'%s' has no keyslot of key '%s'", l->volume, replace);
 }
 
-/* The header's pattern follows when it was that of the token that goes. */
-static int retire_old(struct luks *l, const struct luks_key *k, uint32_t ids, struct err *e)
+static int old_slots(struct luks *l, const struct luks_source *src, const struct luks_key *k, const struct luks_token *t,
+		     uint32_t *ret, struct err *e)
 {
+	AUTO_SECRET struct secret passphrase = { 0 };
+	struct err quiet = { 0 };
+	bool known = luks_unseal_by(l, k->device, k->seal, t, &passphrase, &quiet) == 0 ||
+		     (src && luks_unseal(l, src, t, &passphrase, &quiet) == 0) ||
+		     (is_dead_of_key(l, t, k) && base64_encode_secret(k->clear, &passphrase, &quiet) == 0);
+
+	return luks_token_own(l, src, t, known ? &passphrase : NULL, ret, e);
+}
+
+/* The header's pattern follows when it was that of the token that goes. */
+static int retire_old(struct luks *l, const struct luks_source *src, const struct luks_key *k, uint32_t ids, struct err *e)
+{
+	uint32_t own;
 	char pattern[65];
 	int r = 0;
 
@@ -219,13 +232,15 @@ static int retire_old(struct luks *l, const struct luks_key *k, uint32_t ids, st
 		    strcmp(pattern, k->pattern) != 0)
 			r = luks_set_pattern(l, k->pattern, e);
 		if (r == 0)
-			r = luks_token_retire(l, id, &t, e);
+			r = old_slots(l, src, k, &t, &own, e);
+		if (r == 0)
+			r = luks_token_retire(l, id, &t, own, e);
 	}
 	return r < 0 ? err_prefix(e, "key '%s' is enrolled, but the old keyslot is still there", k->name) : 0;
 }
 
-int luks_enroll_with(struct luks *l, const struct luks_opener *o, const struct luks_key *k, const char *replace,
-		     struct err *e)
+int luks_enroll_with(struct luks *l, const struct luks_source *src, const struct luks_opener *o, const struct luks_key *k,
+		     const char *replace, struct err *e)
 {
 	AUTO_SECRET struct secret passphrase = { 0 };
 	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
@@ -243,7 +258,7 @@ int luks_enroll_with(struct luks *l, const struct luks_opener *o, const struct l
 		r = check_space(l, text.len + sizeof("\"31\""), e);
 	if (r == 0)
 		r = pair_add(l, o, &(struct pair){ k, &t, &passphrase }, &slot, e);
-	return r < 0 ? r : retire_old(l, k, old, e);
+	return r < 0 ? r : retire_old(l, src, k, old, e);
 }
 
 int luks_enroll(struct luks *l, const struct luks_auth *a, const struct luks_key *k, const char *replace, struct err *e)
@@ -265,7 +280,7 @@ int luks_enroll(struct luks *l, const struct luks_auth *a, const struct luks_key
 	if (r < 0)
 		return r;
 	(void)luks_settle(l, a->source, NULL, &quiet);
-	return luks_enroll_with(l, &o, k, replace, e);
+	return luks_enroll_with(l, a->source, &o, k, replace, e);
 }
 
 /* --- recovery key ---------------------------------------------------------------------------------------------- */

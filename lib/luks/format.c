@@ -248,7 +248,7 @@ static int format(const struct luks_place *p, const struct luks_format *f, const
 		return r;
 	r = header_write(l, p, f, e);
 	if (r == 0)
-		r = luks_enroll_with(l, NULL, k, NULL, e);
+		r = luks_enroll_with(l, NULL, NULL, k, NULL, e);
 	if (r == 0 && k->pattern)
 		r = luks_set_pattern(l, k->pattern, e);
 	if (r < 0)

@@ -66,11 +66,20 @@ static int drop(const struct repair *c, int id, const char *what, struct err *e)
 	return r < 0 ? r : luks_token_drop(c->l, id, e);
 }
 
+/* Only slots that its own passphrase opens. */
 static int retire(const struct repair *c, int id, struct luks_token *t, const char *what, struct err *e)
 {
-	int r = tell(c, first_slot(t->slots), id, what, e);
+	AUTO_SECRET struct secret passphrase = { 0 };
+	struct err why = { 0 };
+	uint32_t own;
+	int r = luks_unseal(c->l, c->source, t, &passphrase, &why);
 
-	return r < 0 ? r : luks_token_retire(c->l, id, t, e);
+	if (r < 0)
+		return leave(c, id, true, &why, e);
+	r = luks_token_own(c->l, c->source, t, &passphrase, &own, e);
+	if (r == 0)
+		r = tell(c, first_slot(own), id, what, e);
+	return r < 0 ? r : luks_token_retire(c->l, id, t, own, e);
 }
 
 /* Slots made as ours are, that no token names. Others cost too much to try, and cannot be ours. */
@@ -84,36 +93,32 @@ static uint32_t orphans(struct luks *l)
 	return set;
 }
 
-/* 1: the sealed passphrase opens one of SLOTS, *ret_slot. 0: it opens none. -errno: cannot be said here. */
-static int opens(const struct repair *c, const struct luks_token *t, uint32_t slots, int *ret_slot, struct err *e)
+/* 1: the sealed passphrase opens some of SLOTS, *ret. 0: it opens none. -errno: cannot be said here. */
+static int opens(const struct repair *c, const struct luks_token *t, uint32_t slots, uint32_t *ret, struct err *e)
 {
 	AUTO_SECRET struct secret passphrase = { 0 };
 	int r = luks_unseal(c->l, c->source, t, &passphrase, e);
 
-	for (int i = 0; r == 0 && i < LUKS_SLOTS; i++) {
-		if (slots & UINT32_C(1) << i)
-			r = luks_try(c->l, i, &passphrase, e);
-		if (r == 1)
-			*ret_slot = i;
-	}
-	return r;
+	if (r == 0)
+		r = luks_try_each(c->l, slots, &passphrase, ret, e);
+	return r < 0 ? r : *ret != 0;
 }
 
 /* A token of ours without a slot. */
 static int settle_waiting(const struct repair *c, int id, struct luks_token *t, struct err *e)
 {
-	uint32_t free_slots = orphans(c->l);
+	uint32_t free_slots = orphans(c->l), own = 0;
 	struct err why = { 0 };
-	int slot = -1, r = free_slots ? opens(c, t, free_slots, &slot, &why) : 0;
+	int r = free_slots ? opens(c, t, free_slots, &own, &why) : 0;
 
 	if (r < 0)	/* EBADMSG is what another machine's keystore gives, too */
 		return leave(c, id, true, &why, e);
 	if (r == 0)
 		return drop(c, id,
 			    t->pending ? "token of an interrupted enrolment removed" : "token without keyslot removed", e);
-	t->slots = UINT32_C(1) << slot;
+	t->slots = own;
 	t->pending = false;
-	r = tell(c, slot, id, "interrupted enrolment completed", e);
+	r = tell(c, first_slot(own), id, "interrupted enrolment completed", e);
 	if (r == 0)
 		r = luks_token_put(c->l, id, t, e);
 	return r < 0 ? r : 0;
@@ -125,9 +130,9 @@ static int settle_removing(const struct repair *c, int id, struct luks_token *t,
 	const struct luks_ways left = luks_ways_without(c->l, c->source, t->slots, UINT32_C(1) << id);
 	int r;
 
-	if (left.proven || left.unproven)
+	if (left.proven)
 		return retire(c, id, t, "interrupted removal completed", e);
-	r = tell(c, first_slot(t->slots), id, "interrupted removal of the last way in undone", e);
+	r = tell(c, first_slot(t->slots), id, "interrupted removal undone: no other way in is proven", e);
 	if (r < 0)
 		return r;
 	t->pending = false;
@@ -200,15 +205,16 @@ static size_t same_name(struct luks *l, const char *name, int ret[LUKS_TOKENS])
 /* A token that does not open its slot names another one, which it opens and which no token has, or goes. */
 static int settle_misplaced(const struct repair *c, int id, struct luks_token *t, struct err *e)
 {
+	uint32_t own = 0;
 	struct err why = { 0 };
-	int slot, r = opens(c, t, luks_slots(c->l) & ~luks_owned_slots(c->l), &slot, &why);
+	int r = opens(c, t, luks_slots(c->l) & ~luks_owned_slots(c->l), &own, &why);
 
 	if (r < 0)
 		return leave(c, id, false, &why, e);
 	if (r == 0)
 		return drop(c, id, "token that does not open its keyslot removed", e);
-	t->slots = UINT32_C(1) << slot;
-	r = tell(c, slot, id, "token was of another keyslot", e);
+	t->slots = own;
+	r = tell(c, first_slot(own), id, "token was of another keyslot", e);
 	if (r == 0)
 		r = luks_token_put(c->l, id, t, e);
 	return r < 0 ? r : 0;
@@ -217,16 +223,17 @@ static int settle_misplaced(const struct repair *c, int id, struct luks_token *t
 /* The slots of one key: all but the newest that opens go. */
 static int settle_same(const struct repair *c, const char *name, struct err *e)
 {
-	int ids[LUKS_TOKENS], kept = -1, slot, r;
+	int ids[LUKS_TOKENS], kept = -1, r;
 	size_t n = same_name(c->l, name, ids);
 
 	for (size_t i = 0; n > 1 && i < n; i++) {
 		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
 		struct err why = { 0 };
+		uint32_t own = 0;
 
 		if (!luks_token_get(c->l, ids[i], &t))
 			continue;
-		r = opens(c, &t, t.slots, &slot, &why);
+		r = opens(c, &t, t.slots, &own, &why);
 		if (r == 1 && kept < 0) {
 			kept = ids[i];
 			continue;
@@ -263,17 +270,35 @@ int luks_settle(struct luks *l, const struct luks_source *src, const struct luks
 	return settle(&(struct repair){ .l = l, .source = src, .see = see }, e);
 }
 
+/* Keyslots that token T does not open are no longer its. */
+static int settle_surplus(const struct repair *c, int id, struct luks_token *t, uint32_t own, struct err *e)
+{
+	uint32_t surplus = t->slots & ~own;
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < LUKS_SLOTS; i++)
+		if (surplus & UINT32_C(1) << i)
+			r = tell(c, i, id, "keyslot taken off the token, which does not open it", e);
+	t->slots = own;
+	if (r == 0 && surplus)
+		r = luks_token_put(c->l, id, t, e);
+	return r < 0 ? r : 0;
+}
+
 /* A token that opens its slot is as it should be. */
 static int settle_opening(const struct repair *c, int id, struct err *e)
 {
 	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
 	struct err why = { 0 };
-	int slot, r;
+	uint32_t own = 0;
+	int r;
 
-	if (!luks_token_get(c->l, id, &t) || !t.slots)
+	if (!luks_token_get(c->l, id, &t) || !t.slots || t.pending)
 		return 0;
-	r = opens(c, &t, t.slots, &slot, &why);
-	return r < 0 ? leave(c, id, false, &why, e) : r == 0 ? settle_misplaced(c, id, &t, e) : 0;
+	r = opens(c, &t, t.slots, &own, &why);
+	if (r < 0)
+		return leave(c, id, false, &why, e);
+	return r == 0 ? settle_misplaced(c, id, &t, e) : settle_surplus(c, id, &t, own, e);
 }
 
 int luks_repair(struct luks *l, const struct luks_source *src, const struct luks_see *see, struct err *e)

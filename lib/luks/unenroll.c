@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/env.h"
 #include "lib/err.h"
 
 /* Slots that a token outside IDS names. */
@@ -32,13 +33,34 @@ static int destroy_slots(struct luks *l, uint32_t slots, struct err *e)
 	return r;
 }
 
-int luks_token_retire(struct luks *l, int id, struct luks_token *t, struct err *e)
+int luks_token_own(struct luks *l, const struct luks_source *src, const struct luks_token *t,
+		   const struct secret *passphrase, uint32_t *ret, struct err *e)
 {
-	uint32_t slots = t->slots & ~slots_of_others(l, UINT32_C(1) << id);
+	uint32_t own = t->slots;
+	int r = passphrase ? luks_try_each(l, t->slots, passphrase, &own, e) : 0;
+
+	if (r < 0)
+		return r;
+	if (!passphrase && own & (own - 1))
+		return err_set(e, ENOTEMPTY,
+			       "the token of key '%s' names several keyslots of '%s' and cannot be unsealed here: remove "
+			       "them by --slot", t->name, l->volume);
+	for (int i = 0; src && src->env->note && i < LUKS_SLOTS; i++)
+		if ((t->slots & ~own) & UINT32_C(1) << i)
+			src->env->note(src->env, "keyslot %d of '%s' stays: the token of key '%s' does not open it", i,
+				       l->volume, t->name);
+	*ret = own;
+	return 0;
+}
+
+int luks_token_retire(struct luks *l, int id, struct luks_token *t, uint32_t own, struct err *e)
+{
+	uint32_t slots = own & ~slots_of_others(l, UINT32_C(1) << id);
 	int r = 0;
 
-	if (slots && !t->pending) {
+	if (slots && (!t->pending || t->slots != own)) {
 		t->pending = true;
+		t->slots = own;
 		r = luks_token_put(l, id, t, e);
 	}
 	if (r >= 0)
@@ -53,20 +75,32 @@ static bool is_recovery(struct luks *l, int id)
 	return luks_token_text(l, id, &type) && !strcmp(type, LUKS_RECOVERY_TYPE);
 }
 
-/* Whether WHAT names token ID; its slots. */
-static bool is_meant(struct luks *l, int id, const struct luks_remove *what, uint32_t *ret_slots)
+static int slots_of_key(struct luks *l, const struct luks_source *src, const struct luks_token *t, uint32_t *ret,
+			struct err *e)
+{
+	AUTO_SECRET struct secret passphrase = { 0 };
+	struct err quiet = { 0 };
+	bool known = src && luks_unseal(l, src, t, &passphrase, &quiet) == 0;
+
+	return luks_token_own(l, src, t, known ? &passphrase : NULL, ret, e);
+}
+
+/* 1: WHAT names token ID; its slots. */
+static int is_meant(struct luks *l, const struct luks_source *src, int id, const struct luks_remove *what,
+		    uint32_t *ret_slots, struct err *e)
 {
 	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
 	const char *type, *text;
+	int r;
 
 	if (what->name) {
 		if (!luks_token_get(l, id, &t) || strcmp(t.name, what->name) != 0)
-			return false;
-		*ret_slots = t.slots;
-		return true;
+			return 0;
+		r = slots_of_key(l, src, &t, ret_slots, e);
+		return r < 0 ? r : 1;
 	}
 	if (!what->recovery || !is_recovery(l, id))
-		return false;
+		return 0;
 	text = luks_token_text(l, id, &type);
 	*ret_slots = text ? luks_token_slots(text) : 0;
 	return what->recovery_keep < 0 || !(*ret_slots & UINT32_C(1) << what->recovery_keep);
@@ -88,21 +122,26 @@ static int check_shared(struct luks *l, uint32_t slots, uint32_t ids, struct err
 }
 
 /* The slots and tokens to remove. */
-static int collect(struct luks *l, const struct luks_remove *what, uint32_t *ret_slots, uint32_t *ret_ids, struct err *e)
+static int collect(struct luks *l, const struct luks_source *src, const struct luks_remove *what, uint32_t *ret_slots,
+		   uint32_t *ret_ids, struct err *e)
 {
 	uint32_t slots = 0, ids = 0, s = 0;
+	int r = 0;
 
 	if (what->slot >= 0) {
 		if (what->slot >= LUKS_SLOTS || crypt_keyslot_status(l->cd, what->slot) == CRYPT_SLOT_INACTIVE)
 			return err_set(e, ENOENT, "'%s' has no keyslot %d", l->volume, what->slot);
 		slots = UINT32_C(1) << what->slot;
 	}
-	for (int id = 0; id < LUKS_TOKENS; id++) {
-		if (what->slot < 0 && is_meant(l, id, what, &s)) {
+	for (int id = 0; r >= 0 && what->slot < 0 && id < LUKS_TOKENS; id++) {
+		r = is_meant(l, src, id, what, &s, e);
+		if (r == 1) {
 			slots |= s;
 			ids |= UINT32_C(1) << id;
 		}
 	}
+	if (r < 0)
+		return r;
 	if (!slots && !ids && what->name)
 		return err_set(e, ENOENT, "'%s' has no keyslot of key '%s'", l->volume, what->name);
 	if (!slots && !ids && what->recovery_keep < 0)
@@ -173,7 +212,7 @@ static int carry_out(struct luks *l, const struct removal *c, struct err *e)
 			continue;
 		r = check_last(l, c, false, e);
 		if (r == 0)
-			r = luks_token_retire(l, id, &t, e);
+			r = luks_token_retire(l, id, &t, t.slots & c->slots, e);
 	}
 	if (r == 0)
 		r = check_last(l, c, false, e);
@@ -190,7 +229,7 @@ int luks_unenroll(struct luks *l, const struct luks_source *src, const struct lu
 	if (r == 0 && src)
 		(void)luks_settle(l, src, NULL, &quiet);
 	if (r == 0)
-		r = collect(l, what, &c.slots, &c.ids, e);
+		r = collect(l, src, what, &c.slots, &c.ids, e);
 	if (r == 0)
 		r = check_last(l, &c, true, e);
 	if (r < 0)

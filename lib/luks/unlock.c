@@ -26,6 +26,8 @@ static int take_volume_key(struct luks *l, int slot, const struct secret *passph
 	AUTO_SECRET struct secret key = { 0 };
 	int size = crypt_get_volume_key_size(l->cd), r;
 
+	if (slot >= 0 && !(luks_slots(l) & UINT32_C(1) << slot))
+		return 0;	/* unbound: its key is not the volume's */
 	if (size <= 0)
 		return luks_fail(l, -EBADMSG, e, "the header has no volume key");
 	r = secret_alloc(&key, (size_t)size, e);
@@ -43,11 +45,6 @@ static int take_volume_key(struct luks *l, int slot, const struct secret *passph
 	return 1;
 }
 
-static int first_slot(uint32_t slots)
-{
-	return slots ? __builtin_ctz(slots) : CRYPT_ANY_SLOT;
-}
-
 /* 0, or -errno with the reason in E. */
 static int open_by_own_token(struct luks *l, const struct luks_source *src, const struct luks_token *t,
 			     struct luks_opener *ret, struct err *e)
@@ -55,9 +52,9 @@ static int open_by_own_token(struct luks *l, const struct luks_source *src, cons
 	AUTO_SECRET struct secret passphrase = { 0 };
 	int r = luks_unseal(l, src, t, &passphrase, e);
 
-	if (r < 0)
-		return r;
-	r = take_volume_key(l, first_slot(t->slots), &passphrase, ret, e);
+	for (int i = 0; r == 0 && i < LUKS_SLOTS; i++)
+		if (t->slots & UINT32_C(1) << i)
+			r = take_volume_key(l, i, &passphrase, ret, e);
 	if (r == 0)
 		return err_set(e, EACCES, "the sealed passphrase does not open the keyslot");
 	return r < 0 ? r : 0;
@@ -149,6 +146,8 @@ static int test_slot(struct luks *l, const struct luks_auth *a, int slot, int to
 	AUTO_OPENER struct luks_opener o = { 0 };
 	int r;
 
+	if (crypt_keyslot_status(l->cd, slot) == CRYPT_SLOT_UNBOUND)
+		return err_set(why, EACCES, "unbound: it holds another key than the volume's");
 	if (token >= 0 && t->name[0])
 		return open_by_own_token(l, a->source, t, &o, why);
 	if (token >= 0) {

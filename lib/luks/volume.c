@@ -319,13 +319,32 @@ int luks_slot_destroy(struct luks *l, int slot, struct err *e)
 
 int luks_try(struct luks *l, int slot, const struct secret *passphrase, struct err *e)
 {
-	int r = crypt_activate_by_passphrase(l->cd, NULL, slot, (const char *)passphrase->data, passphrase->len, 0);
+	int r;
 
+	if (slot >= 0 && !(luks_slots(l) & UINT32_C(1) << slot))
+		return 0;
+	r = crypt_activate_by_passphrase(l->cd, NULL, slot, (const char *)passphrase->data, passphrase->len, 0);
 	if (r == -EPERM || r == -ENOENT) {	/* ENOENT: no such slot */
 		l->log[0] = '\0';
 		return 0;
 	}
 	return r < 0 ? luks_fail(l, r, e, "cannot try the passphrase") : 1;
+}
+
+int luks_try_each(struct luks *l, uint32_t slots, const struct secret *passphrase, uint32_t *ret, struct err *e)
+{
+	uint32_t set = 0;
+	int r = 0;
+
+	for (int i = 0; r >= 0 && i < LUKS_SLOTS; i++) {
+		r = slots & UINT32_C(1) << i ? luks_try(l, i, passphrase, e) : 0;
+		if (r == 1)
+			set |= UINT32_C(1) << i;
+	}
+	if (r < 0)
+		return r;
+	*ret = set;
+	return 0;
 }
 
 int luks_volume_binding(struct luks *l, struct blob *ret, struct err *e)

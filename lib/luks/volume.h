@@ -54,8 +54,9 @@ int luks_token_drop(struct luks *, int id, struct err *e);
 uint32_t luks_owned_slots(struct luks *);		/* that any token names */
 int luks_slot_destroy(struct luks *, int slot, struct err *e);
 
-/* 1: PASSPHRASE opens SLOT (CRYPT_ANY_SLOT: one of them). 0: it does not. */
+/* 1: PASSPHRASE opens the volume by SLOT (CRYPT_ANY_SLOT: one of them). 0: it does not. */
 int luks_try(struct luks *, int slot, const struct secret *passphrase, struct err *e);
+int luks_try_each(struct luks *, uint32_t slots, const struct secret *passphrase, uint32_t *ret, struct err *e);
 
 int luks_volume_binding(struct luks *, struct blob *ret, struct err *e);
 int luks_seal(struct luks *, const struct luks_key *, const struct secret *passphrase, struct luks_token *ret,
@@ -96,8 +97,8 @@ int luks_format(const struct luks_place *, const struct luks_format *, const str
 /* enroll.c */
 int luks_enroll(struct luks *, const struct luks_auth *, const struct luks_key *, const char *replace, struct err *e);
 /* Right after luks_format() OPENER is NULL: libcryptsetup still has the volume key. */
-int luks_enroll_with(struct luks *, const struct luks_opener *, const struct luks_key *, const char *replace,
-		     struct err *e);
+int luks_enroll_with(struct luks *, const struct luks_source *, const struct luks_opener *, const struct luks_key *,
+		     const char *replace, struct err *e);
 int luks_recovery(struct luks *, const struct luks_auth *, struct secret *ret, int *ret_slot, struct err *e);
 int luks_recovery_end(struct luks *, bool given, struct err *e);
 
@@ -115,8 +116,14 @@ bool luks_slot_is_plain(struct luks *, int slot);	/* made by luks_use_minimal_kd
 
 /* unenroll.c */
 int luks_unenroll(struct luks *, const struct luks_source *, const struct luks_remove *, struct err *e);
-/* Marks token ID, destroys its slots, drops it: what a cut leaves is finished by repair. */
-int luks_token_retire(struct luks *, int id, struct luks_token *, struct err *e);
+/*
+ * The slots that are certainly T's: those that its PASSPHRASE opens; the user is told of the others. PASSPHRASE NULL: it
+ * cannot be unsealed here; then the one slot that it names, if it is one. ENOTEMPTY: it names several.
+ */
+int luks_token_own(struct luks *, const struct luks_source *, const struct luks_token *t, const struct secret *passphrase,
+		   uint32_t *ret, struct err *e);
+/* Marks token ID, destroys its OWN slots, drops it: what a cut leaves is finished by repair. */
+int luks_token_retire(struct luks *, int id, struct luks_token *, uint32_t own, struct err *e);
 
 /* status.c, repair.c, pattern.c */
 int luks_status(struct luks *, const struct luks_see *, struct err *e);

@@ -74,3 +74,66 @@ kill9() {
 	done
 	[ $left -eq 1 ]
 }
+
+@test "a key that is renewed or removed takes no keyslot with it that its token only names" {
+	edit_token 0 '.keyslots = ["0", "1"]'
+	cp --sparse=always v before
+	hwkey luks-enroll v disk1 2>err
+	grep -q "keyslot 0 of 'v' stays" err
+	opens_by pf
+	[ "$(state TYPE | grep -cx hwkey)" -eq 1 ]
+	cp --sparse=always before v
+	hwkey change -q disk1 --volumes "$PWD/v:data"
+	hwkey rewrap -q --to-new disk1
+	opens_by pf
+	[ "$(state TYPE | grep -cx hwkey)" -eq 1 ]
+	cp --sparse=always before v
+	hwkey luks-unenroll v disk1 2>err
+	grep -q "keyslot 0 of 'v' stays" err
+	opens_by pf
+	[ "$(state TYPE | grep -cx hwkey)" -eq 0 ]
+	cp --sparse=always before v
+	HWKEY_PKS_DIR=$PWD/none fails 7 'names several keyslots' hwkey luks-unenroll v disk1
+	opens_by pf
+}
+
+@test "a token that names several keyslots opens by the one that it opens, and repair takes the others off it" {
+	edit_token 0 '.keyslots = ["0", "1"]'
+	hwkey generate -q disk2
+	hwkey luks-enroll -q --batch v disk2
+	hwkey luks-status --repair v --raw --noheadings --output SLOT,TOKEN >out
+	[ "$(cat out)" = '0 0' ]
+	state | grep -qx '0 passphrase -'
+	[ -z "$(hwkey luks-status --repair --noheadings v)" ]
+	opens_by pf
+	hwkey luks-open -q --test v >/dev/null
+}
+
+@test "repair completes no removal whose other way in is unproven" {
+	edit_token 0 '.state = "pending"'
+	state | grep -q removing
+	hwkey luks-status --repair v | grep -q 'removal undone'
+	state | grep -qx '1 hwkey ok'
+	hwkey luks-open -q --test v >/dev/null
+}
+
+@test "an unbound keyslot opens nothing, whatever names it" {
+	printf "$(printf '\\x%02x' {0..31})" >clear
+	chmod 600 clear
+	hwkey wrap -q kw clear
+	base64 -w0 clear >key
+	hwkey luks-enroll -q v kw
+	cryptsetup luksAddKey -q --unbound --key-slot 5 --key-size 256 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 v key
+	id=$(state TOKEN,NAME | sed -n 's/ kw$//p')
+	hwkey luks-unenroll v disk1
+	slot=$(state SLOT,NAME | sed -n 's/ kw$//p')
+	edit_token "$id" '.keyslots = ["5"]'
+	cryptsetup luksKillSlot -q v "$slot" --key-file pf
+	state | grep -qx '5 hwkey unbound'
+	fails 4 'nothing that was tried' hwkey luks-open -q --test v
+	hwkey luks-open -q --test v --key-file key >out && exit 1
+	not grep -q yes out
+	hwkey luks-open -q --test v --key-file pf --raw --noheadings --output SLOT,OPENS >out
+	[ "$(cat out)" = "$(printf '0 yes\n5 no')" ]
+	fails 7 'last way' hwkey luks-unenroll v --slot 0
+}

@@ -376,8 +376,14 @@ passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbk
 	cryptsetup token import --token-id 0 --json-file removing --disable-external-tokens "$img"
 	[ "$(state | head -1)" = 'hwkey vol1 removing' ]
 	cp "$img" keep
+	hwkey luks-status --repair "$img" | grep -q 'undone'	# the recovery key is not proven
+	opens
+	hwkey generate -q vol2
+	hwkey luks-enroll -q "$img" vol2
+	cryptsetup token remove --token-id 0 "$img"
+	cryptsetup token import --token-id 0 --json-file removing --disable-external-tokens "$img"
 	hwkey luks-status --repair "$img" | grep -q 'removal completed'
-	[ "$(state | head -1)" = 'hwkey-recovery - ok' ]
+	[ "$(state name,state | grep -v '^-')" = 'vol2 ok' ]
 	cp keep "$img"
 	cryptsetup luksKillSlot -q "$img" 1
 	hwkey luks-status --repair "$img" | grep -q 'undone'
