@@ -173,22 +173,22 @@ static int tell(struct report *rep, const char *name, const struct finding *f, s
 }
 
 /*
- * Whether the keystore is whole. Nobody is asked for its passphrase: one that needs it is not judged. A keystore that is
- * not made yet (ENOENT) is none that is damaged.
+ * Whether the keystore is whole. Nobody is asked for its passphrase: one that needs it is not judged. One that is not made
+ * yet (ENOENT) is missing if a key needs it.
  */
 static void check_store(const struct device *d, struct finding *f)
 {
 	const struct backend_ops *ops;
 	struct store_info info;
 	struct err e = { 0 };
-	int r = d->roles & ROLE_STORE && d->state == DEVICE_ONLINE ? backend_ops(d, &ops, &e) : -ENOENT;
+	int r = d->roles & ROLE_STORE && d->state == DEVICE_ONLINE ? backend_ops(d, &ops, &e) : -EACCES;
 
 	if (r == 0 && ops->store)
 		r = ops->store->info(d, &info, &e);
 	if (r == 0 && ops->store && info.damaged[0])
-		find(f, VERDICT_WARNING, "%s; damaged: %.*s: see 'hwkey pks-list --info'", d->backend->summary,
+		find(f, VERDICT_WARNING, "%s; damaged: %.*s: see 'hwkey pks-config'", d->backend->summary,
 		     (int)strcspn(info.damaged, "\n"), info.damaged);
-	else if (r < 0 && r != -ENOENT && r != -EACCES)
+	else if (r < 0 && r != -EACCES && (r != -ENOENT || keystore_may_create(d->env, &e) < 0))
 		find(f, VERDICT_BAD, "%s", e.msg);
 }
 

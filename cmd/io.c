@@ -45,15 +45,35 @@ int read_secret_file(const char *file, size_t max, struct secret *ret, struct er
 	return r < 0 ? err_prefix(e, "'%s'", file) : 0;
 }
 
+static int check_stdout(bool force_tty, struct err *e)
+{
+	if (isatty(STDOUT_FILENO) && !force_tty)
+		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or --output");
+	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return err_set(e, EBADF, "standard output cannot be written to");
+	return 0;
+}
+
+int check_secret_output(const char *file, bool force_tty, struct err *e)
+{
+	const struct output_to to = { .path = file, .fd = -1 };
+	AUTO_OUTPUT struct output out = OUTPUT_NONE;
+	int r;
+
+	if (is_stdio(file))
+		return check_stdout(force_tty, e);
+	r = output_open(&out, &to, e);
+	return r < 0 ? r : output_create(&out, e);
+}
+
 int write_secret_output(const char *file, const struct secret *s, bool force_tty, struct err *e)
 {
 	const struct output_to to = { .path = is_stdio(file) ? NULL : file, .fd = STDOUT_FILENO };
 	AUTO_OUTPUT struct output out = OUTPUT_NONE;
-	int r;
+	int r = to.path ? 0 : check_stdout(force_tty, e);
 
-	if (!to.path && isatty(STDOUT_FILENO) && !force_tty)
-		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or --output");
-	r = output_open(&out, &to, e);
+	if (r == 0)
+		r = output_open(&out, &to, e);
 	if (r == 0)
 		r = output_create(&out, e);
 	if (r == 0)

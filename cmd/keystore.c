@@ -3,31 +3,16 @@
 #include "cmd.h"
 
 #include <errno.h>
-#include <string.h>
-
-static bool needs_keystore(const struct repo *repo, const char *name)
-{
-	AUTO_ENTRY struct entry entry = { 0 };
-	struct err dropped;
-	const char *type;
-
-	if (repo_read_info(repo, name, &entry, &dropped) < 0)
-		return false;
-	type = props_get(&entry.props, "key-type");
-	return type && !strcmp(type, key_type_name(KEY_LOCAL));
-}
 
 static int check_keys(const struct hwkey *hw, const struct repo *repo, struct err *e)
 {
-	AUTO_FREE char **names = NULL;
-	size_t n = 0;
-	int r = repo_names(repo, &names, &n, e);
+	char name[NAME_LEN_MAX + 1];
+	int r = repo_find_type(repo, KEY_LOCAL, name, e);
 
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (needs_keystore(repo, names[i]))
-			r = err_set(e, ENOENT, "keystore '%s' is missing and key '%s' needs it: restore it, "
-				    "or remove the keys of type %s", hw->env.pks_dir, names[i], key_type_name(KEY_LOCAL));
-	return r;
+	if (r < 0 || !name[0])
+		return r;
+	return err_set(e, ENOENT, "keystore '%s' is missing and key '%s' needs it: restore it, "
+		       "or remove the keys of type %s", hw->env.pks_dir, name, key_type_name(KEY_LOCAL));
 }
 
 int keystore_may_create(const struct env *env, struct err *e)

@@ -97,7 +97,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r == 0 && o->output && !o->recovery)
 		r = err_set(e, EINVAL, "--output is for the recovery key: add --recovery");
 	if (r == 0)
-		r = recovery_check_output(o->output, e);
+		r = check_secret_output(o->output, true, e);
 	if (r == 0)
 		r = volume_prepare(hw, NULL, false, &v, e);
 	if (r == 0)

@@ -22,7 +22,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	AUTO_VOLUME struct volume v = { 0 };
 	const struct recovery *o = values;
 	struct luks_remove others = { .slot = -1, .recovery = true };
-	int r = recovery_check_output(o->output, e);
+	int r = check_secret_output(o->output, true, e);
 
 	if (r == 0)
 		r = volume_prepare(hw, o->key_file, o->ask, &v, e);

@@ -119,18 +119,6 @@ void volume_key_done(struct volume_key *k)
 	secret_done(&k->clear);
 }
 
-int recovery_check_output(const char *output, struct err *e)
-{
-	const struct output_to to = { .path = output, .fd = -1 };
-	AUTO_OUTPUT struct output out = OUTPUT_NONE;
-	int r;
-
-	if (!output || !strcmp(output, "-"))
-		return 0;
-	r = output_open(&out, &to, e);
-	return r < 0 ? r : output_create(&out, e);
-}
-
 /* A newline on a terminal only: the bytes in a file or a pipe are the passphrase. */
 static int recovery_write(const char *output, const struct secret *key, struct err *e)
 {

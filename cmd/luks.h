@@ -37,8 +37,6 @@ int volume_key_backend(struct hwkey *, const struct entry *, struct device **ret
 int volume_key_load(struct hwkey *, const char *name, struct volume_key *ret, struct err *e);
 void volume_key_done(struct volume_key *);
 
-/* Before anything is changed: that OUTPUT can be written. */
-int recovery_check_output(const char *output, struct err *e);
 /*
  * To OUTPUT, or to standard output, terminals included: being read by a person is what it is for. On error no slot stays.
  */

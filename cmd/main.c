@@ -186,7 +186,10 @@ static const char *from_env(const char *name, const char *fallback)
 	return v && *v ? v : fallback;
 }
 
-/* A descriptor that came closed would become a file of ours, and messages would be written into it. */
+/*
+ * A descriptor that came closed would become a file of ours, and messages would be written into it. One of standard output
+ * stays one that cannot be written to.
+ */
 static int open_stdio(void)
 {
 	struct pollfd p[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO }, { .fd = STDERR_FILENO } };
@@ -194,7 +197,8 @@ static int open_stdio(void)
 	if (poll(p, ARRAY_SIZE(p), 0) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(p); i++)
-		if (p[i].revents & POLLNVAL && open("/dev/null", O_RDWR) != p[i].fd)	/* the lowest that is free */
+		if (p[i].revents & POLLNVAL &&	/* the lowest that is free is the one */
+		    open("/dev/null", p[i].fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) != p[i].fd)
 			return -1;
 	return 0;
 }

@@ -21,9 +21,14 @@ static const struct opt opts[] = {
 static int generate(const struct opts *o, const struct device *dev, const struct store_ops *ops, struct err *e)
 {
 	AUTO_SECRET struct secret password = { 0 };
-	int r = ops->password(dev, pks_consumer_find(o->consumer), NULL, &password, e);
+	int r = o->output ? check_secret_output(o->output, o->force_tty, e) : 0;
 
-	return r < 0 || !o->output ? r : write_secret_output(o->output, &password, o->force_tty, e);
+	if (r == 0)
+		r = ops->password(dev, pks_consumer_find(o->consumer), NULL, &password, e);
+	if (r < 0 || !o->output)
+		return r;
+	r = write_secret_output(o->output, &password, o->force_tty, e);
+	return r < 0 ? err_prefix(e, "the password is set, and in the user keyring") : 0;
 }
 
 static int choose(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,

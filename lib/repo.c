@@ -353,3 +353,46 @@ int repo_files(const struct repo *repo, char ***ret, size_t *ret_n, struct err *
 {
 	return list(repo, true, ret, ret_n, e);
 }
+
+/* As its token says, else its .info; what neither tells may be. */
+static bool may_be(const struct repo *repo, const char *name, enum key_type type)
+{
+	AUTO(props_done) struct props props = { 0 };
+	AUTO_BLOB struct blob token = { 0 };
+	struct err dropped;
+	struct key key;
+	const char *said;
+
+	if (read_small(repo, file_name(name, ".skey").s, REPO_TOKEN_MAX, &token, &dropped) == 0 &&
+	    key_parse(token.data, token.len, &key, &dropped) == 0)
+		return key.type == type;
+	if (read_info(repo, name, &props, &dropped) < 0)
+		return true;
+	said = props_get(&props, "key-type");
+	return !said || !strcmp(said, key_type_name(type));
+}
+
+/* Of a file NAME.info or NAME.skey; false: of no other. */
+static bool name_of_file(const char *file, char ret[NAME_LEN_MAX + 1])
+{
+	size_t len = strlen(file);
+
+	if (len <= 5 || len - 5 > NAME_LEN_MAX || (strcmp(file + len - 5, ".info") && strcmp(file + len - 5, ".skey")))
+		return false;
+	memcpy(ret, file, len - 5);
+	ret[len - 5] = '\0';
+	return true;
+}
+
+int repo_find_type(const struct repo *repo, enum key_type type, char ret[NAME_LEN_MAX + 1], struct err *e)
+{
+	AUTO_FREE char **files = NULL;
+	size_t n = 0;
+	int r = repo_files(repo, &files, &n, e);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (name_of_file(files[i], ret) && may_be(repo, ret, type))
+			return 0;
+	ret[0] = '\0';
+	return r;
+}

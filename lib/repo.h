@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #include "blob.h"
+#include "token.h"
 
 struct err;
 struct key;
@@ -135,6 +136,9 @@ void volume_device(const struct volume_item *, char ret[PATH_MAX]);
 int repo_check_volumes(const struct repo *, const char *name, const char *volumes, struct err *e);
 /* Does one of VOLUMES (NULL: none) match PATTERN: fnmatch on the part before ':', on both parts if PATTERN has ':'. */
 bool volumes_match(const char *volumes, const char *pattern);
+
+/* Name of a key of TYPE, or of one that may be: a lone .skey counts, and what cannot be read. "": there is none. */
+int repo_find_type(const struct repo *, enum key_type, char ret[NAME_LEN_MAX + 1], struct err *e);
 
 struct repo_problem {
 	const char *name;		/* file name */

@@ -74,6 +74,12 @@ verdict() { awk -v check="$1" 'index($0, check) == 1 { sub(check " *", ""); prin
 	timeout 10 script -qec 'hwkey doctor' /dev/null >out || true
 	[ "$(verdict soft:local <out)" = ok ]
 	rm -r "$HWKEY_PKS_DIR"
+	run hwkey doctor
+	[ "$status" -eq 4 ]
+	[ "$(verdict soft:local <<<"$output")" = bad ]
+	[[ $output == *"is missing and key 'k' needs it"* ]]
+	hwkey remove -q --force k
 	hwkey doctor >out || true
+	[ "$(verdict soft:local <out)" = ok ]
 	[ ! -e "$HWKEY_PKS_DIR" ]
 }

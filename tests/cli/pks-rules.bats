@@ -67,6 +67,27 @@ uuid() { hwkey pks-config --json | jq -r '.keystore[0].uuid' | tr -d -; }
 	put b data --consumer firmware --password-file "$p"
 }
 
+@test "pks: no password is set when it cannot be written out" {
+	put a data
+	touch "$f"
+	fails 3 'cannot open directory' hwkey pks-password --generate -o "$BATS_TEST_TMPDIR/nonexistent/x"
+	fails 7 'exists already' hwkey pks-password --generate -o "$f"
+	fails 1 'standard output' bash -c 'hwkey pks-password --generate -o - >&-'
+	[ "$(hwkey pks-read a)" = data ]
+	[ "$(hwkey pks-config --json | jq -c '.keystore[0].passwords')" = '[]' ] ||
+		[ "$(hwkey pks-config --json | jq -c '.keystore[0].passwords')" = null ]
+}
+
+@test "pks: what cannot be written to a closed standard output is an error" {
+	put a data
+	hwkey generate -q k
+	fails 1 'standard output' bash -c 'hwkey pks-read a >&-'
+	fails 1 'standard output' bash -c 'hwkey export k - >&-'
+	fails 1 'standard output' bash -c 'hwkey list >&-'
+	fails 1 'standard output' bash -c 'printf x | hwkey seal -q - >&-'
+	hwkey generate -q k2 >&-
+}
+
 @test "pks: of many that set a password one does, and its password holds" {
 	put a data
 	for n in 1 2 3 4 5 6 7 8; do

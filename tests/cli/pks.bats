@@ -171,6 +171,20 @@ passphrase_only() {
 	put a data
 }
 
+@test "pks: a keystore that went missing is not made anew while a damaged key may need it" {
+	hwkey generate -q k
+	rm -r "$HWKEY_PKS_DIR"
+	truncate -s 20 "$HWKEY_REPOSITORY/k.info"
+	fails 3 "is missing and key 'k' needs it" hwkey generate -q k2
+	rm "$HWKEY_REPOSITORY/k.info"
+	fails 3 "is missing and key 'k' needs it" hwkey generate -q k2
+	truncate -s 20 "$HWKEY_REPOSITORY/k.skey"
+	fails 3 "is missing and key 'k' needs it" hwkey generate -q k2
+	[ ! -e "$HWKEY_PKS_DIR" ]
+	rm "$HWKEY_REPOSITORY/k.skey"
+	hwkey generate -q k2
+}
+
 @test "pks: nothing can be read by others, whatever the umask" {
 	umask 000
 	put a data
