@@ -185,7 +185,10 @@ static void check_store(const struct device *d, struct finding *f)
 
 	if (r == 0 && ops->store)
 		r = ops->store->info(d, &info, &e);
-	if (r == 0 && ops->store && info.damaged[0])
+	if (r == 0 && ops->store && info.exposed)
+		find(f, VERDICT_BAD, "%s; its root key can be read by other users: chmod 400 '%s/system/root.plain'",
+		     d->backend->summary, d->env->pks_dir);
+	else if (r == 0 && ops->store && info.damaged[0])
 		find(f, VERDICT_WARNING, "%s; damaged: %.*s: see 'hwkey pks-config'", d->backend->summary,
 		     (int)strcspn(info.damaged, "\n"), info.damaged);
 	else if (r < 0 && r != -EACCES && (r != -ENOENT || keystore_may_create(d->env, &e) < 0))

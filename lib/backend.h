@@ -149,6 +149,7 @@ struct store_info {
 	char slots[128];		/* names of the root-key slots, joined by '\n' */
 	char passwords[32];		/* consumers that have set one in this boot, joined by '\n' */
 	char locked[32];		/* those whose objects are closed until the next boot */
+	bool exposed;			/* other users can read its clear root key */
 	char damaged[64];		/* names of files that are damaged, joined by '\n'; empty: none */
 };
 

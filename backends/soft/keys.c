@@ -36,6 +36,8 @@ static int protect(const struct device *dev, const struct token *t, const struct
 	int r = wrapping_open(&s, dev, &w, e);
 
 	if (r == 0)
+		r = root_check_private(dev, e);
+	if (r == 0)
 		r = token_wrap(&s, &w, t, clear, binding, ret, e);
 	if (r == 0)
 		store_note(&s);

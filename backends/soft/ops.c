@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/env.h"
 #include "lib/err.h"
 #include "lib/module.h"
 #include "keys.h"
@@ -17,6 +18,16 @@ static int check_name(const struct object_name *n, struct err *e)
 	if (n->len < 1 || n->len > LABEL_MAX)
 		return err_set(e, EINVAL, "a label has 1 to %d bytes, not %zu", LABEL_MAX, n->len);
 	return 0;
+}
+
+/* Where a newer generation is damaged, what is read may not be the last that was written: also a quiet caller learns it. */
+static void warn_stale(const struct store *s)
+{
+	const struct env *env = s->dev->env;
+
+	if (s->other == OTHER_NEWER && env->warn)
+		env->warn(env, "what is read may have been written anew since: '%s' is newer, and damaged",
+			  container_files[!s->newest]);
 }
 
 static int object_read(const struct device *dev, const struct object_name *n, struct secret *ret, struct err *e)
@@ -32,6 +43,8 @@ static int object_read(const struct device *dev, const struct object_name *n, st
 		return r;
 	found = store_find(&s, n, &rec);
 	r = access_object(&s, ACCESS_READ, n, found ? &rec : NULL, found ? rec.policy : 0, e);
+	if (r == 0 && !(rec.policy & POLICY_TRANSIENT))
+		warn_stale(&s);
 	return r < 0 ? r : secret_copy(ret, rec.data, rec.len, e);
 }
 
@@ -279,6 +292,7 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	info.max = store_size_max(&s);
 	info.unconfirmed = s.boot.unflushed == s.now.generation ? s.boot.unflushed : 0;
 	info.pending = s.now.pending;
+	info.exposed = session_of(dev)->exposed;
 	info.used = store_charged(&s);
 	info.objects = s.objects.count + s.boot.objects.count;
 	format_consumers(&s, false, info.passwords, sizeof(info.passwords));

@@ -56,6 +56,52 @@ static int slot_load(int dir, const struct soft_slot *row, struct secret *ret_fi
 	return r < 0 ? err_prefix(e, "root-key slot '%s'", row->file) : 0;
 }
 
+int root_check_owner(const struct device *dev, int dir, const char *file, mode_t *ret_mode, struct err *e)
+{
+	const char *sep = file ? "/" : "", *name = file ? file : "", *path = dev->env->pks_dir;
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "cannot look at '%s/" SOFT_DIR "%s%s'", path, sep, name);
+	if (ret_mode)
+		*ret_mode = st.st_mode;
+	if (S_ISLNK(st.st_mode))	/* is not followed */
+		return 0;
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return err_set(e, EPERM, "'%.150s/" SOFT_DIR "%s%s' belongs to another user: chown root it, if it is to be "
+			       "trusted", path, sep, name);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return err_set(e, EPERM, "'%.150s/" SOFT_DIR "%s%s' can be written by other users: chmod go-w it, if it is "
+			       "to be trusted", path, sep, name);
+	return 0;
+}
+
+int root_check_private(const struct device *dev, struct err *e)
+{
+	if (!session_of(dev)->exposed)
+		return 0;
+	return err_set(e, EPERM, "root key of the keystore is open to other users: "
+		       "chmod 400 '%.200s/" SOFT_DIR "/%s' first", dev->env->pks_dir, soft_slots[0].file);
+}
+
+/* A clear root key that others can read still opens what is there, so that a machine boots; but not in silence. */
+static int check_modes(const struct device *dev, int dir, struct session *ret, struct err *e)
+{
+	const struct env *env = dev->env;
+	mode_t mode = 0;
+	int r = root_check_owner(dev, dir, NULL, NULL, e);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(soft_slots); i++) {
+		mode = 0;
+		r = root_check_owner(dev, dir, soft_slots[i].file, &mode, e);
+		ret->exposed = ret->exposed || (i == 0 && S_ISREG(mode) && mode & (S_IRGRP | S_IROTH));
+	}
+	if (r == 0 && ret->exposed && env->note)
+		env->note(env, "root key '%s/" SOFT_DIR "/%s' can be read by other users: chmod 400 it", env->pks_dir,
+			  soft_slots[0].file);
+	return r;
+}
+
 static int ask_passphrase(const struct env *env, struct secret *ret, struct err *e)
 {
 	int r = env->ask ? env->ask(env, "hwkey.pks-passphrase", "Passphrase of the keystore:", ret, e)
@@ -114,6 +160,8 @@ int root_unlock(const struct device *dev, int dir, struct err *e)
 	if (dev->session->len)
 		return 0;
 	r = secret_alloc(&s, sizeof(struct session), e);
+	if (r == 0)
+		r = check_modes(dev, dir, (struct session *)(void *)s.data, e);
 	if (r == 0)
 		r = unlock(dev, dir, (struct session *)(void *)s.data, e);
 	if (r < 0)

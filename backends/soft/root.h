@@ -3,6 +3,8 @@
 #ifndef HWKEY_SOFT_ROOT_H
 #define HWKEY_SOFT_ROOT_H
 
+#include <sys/types.h>
+
 #include "lib/backend.h"
 #include "lib/secret.h"
 #include "names.h"
@@ -11,6 +13,7 @@
 struct session {		/* what dev->session holds once the store was opened */
 	unsigned char root[ROOT_KEY], system[UUID_SIZE];
 	uint64_t epoch;
+	bool exposed;		/* other users can read the clear root key */
 	bool noted, told;	/* the grade of protection was told; that a container is damaged */
 	bool passed[CONSUMER_OS + 1];	/* its password was right */
 };
@@ -25,6 +28,12 @@ static inline struct session *session_of(const struct device *dev)
  * EACCES: passphrase wrong or nobody to give it; EBADMSG: no slot, or none undamaged.
  */
 int root_unlock(const struct device *, int dir, struct err *e);
+
+/* EPERM if other users can read the clear root key: what is new is not put under it. */
+int root_check_private(const struct device *, struct err *e);
+
+/* Of the keystore in DIR: EPERM unless only root, or who runs this, can write FILE; NULL: DIR itself. */
+int root_check_owner(const struct device *, int dir, const char *file, mode_t *ret_mode, struct err *e);
 
 /* The weakest slot's row, what a killed writer left counted as plain; NULL: there is none. */
 const struct soft_slot *root_weakest(int dir);

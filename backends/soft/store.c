@@ -28,7 +28,8 @@ static int check_directory(int fd, const char *path, struct err *e)
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "cannot open keystore '%s'", path);
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_uid != 0 && st.st_uid != geteuid()))
-		return err_set(e, EPERM, "keystore directory '%s' can be written by other users", path);
+		return err_set(e, EPERM, "keystore directory '%s' can be written by other users: chmod go-w it, if it is "
+			       "to be trusted", path);
 	return 0;
 }
 
@@ -137,8 +138,11 @@ static int check_header(const struct store *s, const struct container *c, struct
  */
 static int candidate_read(const struct store *s, unsigned which, struct candidate *c, struct err *e)
 {
-	int r = file_read_at(s->dir, container_files[which], CONTAINER_MAX, &c->file, &c->err);
+	int r = root_check_owner(s->dev, s->dir, container_files[which], NULL, e);
 
+	if (r < 0)
+		return r;
+	r = file_read_at(s->dir, container_files[which], CONTAINER_MAX, &c->file, &c->err);
 	if (r == -ENOENT)
 		(void)err_set(&c->err, ENOENT, "is missing");
 	if (r == -ENOENT || r == -ELOOP || r == -EFBIG || r == -EBADMSG) {
@@ -284,6 +288,9 @@ int store_misses(const struct store *s, struct err *e)
 	if (s->other == OTHER_NEWER)
 		return err_set(e, EBADMSG, "not in generation %llu, and the newer '%s' of keystore '%s' is damaged",
 			       (unsigned long long)s->now.generation, container_files[!s->newest], s->dev->env->pks_dir);
+	if (s->other == OTHER_BAD && !s->other_len)
+		return err_set(e, ENOENT, "not found, and '%s' of keystore '%s', which may have it, is missing or empty",
+			       container_files[!s->newest], s->dev->env->pks_dir);
 	return err_set(e, ENOENT, "not found");
 }
 
@@ -321,6 +328,8 @@ int store_open(struct store *ret, const struct device *dev, unsigned flags, stru
 		r = open_or_create(&s, flags, e);
 	if (r == 0)
 		r = root_unlock(dev, s.dir, e);		/* may ask a person: not under the lock */
+	if (r == 0 && flags & STORE_WRITE)
+		r = root_check_private(dev, e);
 	if (r == 0 && flags & STORE_WRITE)
 		r = take_lock(&s, e);
 	if (r == 0 && flags & STORE_WRITE)

@@ -245,7 +245,8 @@ static int check_origin(const struct store *s, const struct token *t, enum token
 		return err_set(e, EBADMSG, "sealed by another keystore (partition %s)", hex);
 	r = find(s, t->wrapping_key, sizeof(t->wrapping_key), ret, e);
 	if (r == -ENOENT)
-		return err_set(e, EBADMSG, "sealed by another keystore (partition %s): its wrapping key is not here", hex);
+		return err_set(e, EBADMSG, "sealed by this keystore (partition %s) with a wrapping key that is not in it: "
+			       "was an older copy of it restored?", hex);
 	return r;
 }
 
