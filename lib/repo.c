@@ -133,6 +133,8 @@ static int read_small(const struct repo *repo, const char *file, size_t max, str
 	do
 		n = read(fd, buf, sizeof(buf));
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EISDIR)	/* one stray directory does not hide the keys */
+		return err_set(e, EBADMSG, "'%s' is a directory: remove it", file);
 	if (n < 0)
 		return err_sys(e, "cannot read '%s'", file);
 	if (n == sizeof(buf))

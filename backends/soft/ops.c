@@ -115,6 +115,9 @@ static int check_first(const struct record *new, struct err *e)
 {
 	if (wrapping_owns_label(&new->name))
 		return err_set(e, EPERM, "label is kept for wrapping keys");
+	if (new->policy & POLICY_PWSET)
+		return err_set(e, EPERM, "policy 'pwset': consumer '%s' has set no password in this boot",
+			       consumer_name(new->name.consumer));
 	return objects_check_size(STORE_SIZE_DEFAULT, new, e);
 }
 

@@ -149,6 +149,8 @@ passphrase_only() {
 	fails 3 'not initialised' hwkey pks-config
 	fails 3 'not initialised' hwkey pks-read a
 	fails 3 'not initialised' hwkey pks-remove a
+	secret x
+	fails 4 "policy 'pwset'" hwkey pks-write a "$f" --policy pwset
 	[ ! -e "$HWKEY_PKS_DIR" ]
 	hwkey list-devices | grep 'local.*not initialised yet'
 }

@@ -532,3 +532,12 @@ END
 	hwkey validate --json | jq -e . >/dev/null
 	[ "$(hwkey list --raw --noheadings --output name | head -n 1)" = 'k\xff' ]
 }
+
+@test "repository: a stray directory does not hide the keys" {
+	hwkey generate -q k
+	mkdir "$HWKEY_REPOSITORY/x.info"
+	run bash -c 'hwkey list --raw --noheadings --output name 2>/dev/null'
+	[ "$status" -eq 6 ]
+	[ "$output" = $'k\nx' ]
+	fails 6 "'x.info' is a directory" hwkey show x
+}
