@@ -77,6 +77,22 @@ int volume_key_backend(struct hwkey *hw, const struct entry *entry, struct devic
 	return r;
 }
 
+/* A token that was swapped in the repository unwraps as well as the right one. */
+int volume_key_pattern(const struct device *dev, const struct key_ops *ops, const struct entry *entry, char ret[65],
+		       struct err *e)
+{
+	const char *stored = props_get(&entry->props, "verification-pattern");
+	char now[65] = "";
+	int r = ops->pattern ? ops->pattern(dev, &entry->token, now, e) : 0;
+
+	if (r < 0)
+		return r;
+	if (stored && now[0] && strcmp(stored, now) != 0)
+		return err_set(e, EBADMSG, "the token holds another key than the repository says");
+	memcpy(ret, now, sizeof(now));
+	return 0;
+}
+
 /* The wrapped keys that a token-unlocked slot can stand for: those whose clear key the backend gives out. */
 static int unwrap(struct hwkey *hw, const struct entry *entry, struct volume_key *ret, struct err *e)
 {
@@ -88,8 +104,8 @@ static int unwrap(struct hwkey *hw, const struct entry *entry, struct volume_key
 		r = err_set(e, EOPNOTSUPP, "keys of backend '%s' cannot open a keyslot", dev->backend->name);
 	if (r == 0)
 		r = ops->key->unwrap(dev, &entry->token, &ret->clear, e);
-	if (r == 0 && ops->key->pattern)
-		r = ops->key->pattern(dev, &entry->token, ret->pattern, e);
+	if (r == 0)
+		r = volume_key_pattern(dev, ops->key, entry, ret->pattern, e);
 	if (r < 0)
 		return r;
 	ret->luks.device = dev;

@@ -34,6 +34,8 @@ struct volume_key {
 /* The device and body of the backend that opens ENTRY's token. */
 int volume_key_backend(struct hwkey *, const struct entry *, struct device **ret_dev, const struct backend_ops **ret,
 		       struct err *e);
+/* The verification pattern of ENTRY's token, empty if the backend has none; EBADMSG: it is not the one that ENTRY says. */
+int volume_key_pattern(const struct device *, const struct key_ops *, const struct entry *, char ret[65], struct err *e);
 int volume_key_load(struct hwkey *, const char *name, struct volume_key *ret, struct err *e);
 void volume_key_done(struct volume_key *);
 

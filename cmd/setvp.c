@@ -54,7 +54,9 @@ static int pattern_of(struct hwkey *hw, const char *name, char ret[65], struct e
 		r = volume_key_backend(hw, &entry, &dev, &ops, e);
 	if (r == 0 && (!ops->key || !ops->key->pattern))
 		r = err_set(e, EOPNOTSUPP, "key '%s' gives no verification pattern", name);
-	return r < 0 ? r : ops->key->pattern(dev, &entry.token, ret, e);
+	if (r == 0 && volume_key_pattern(dev, ops->key, &entry, ret, e) < 0)
+		r = err_prefix(e, "key '%s'", name);
+	return r;
 }
 
 /* A pattern that is there and differs says that another key belongs to this volume. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "key-volumes.h"
+#include "luks.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,16 +21,15 @@ static void check_pattern(struct device *dev, const struct key_ops *ops, const s
 {
 	const char *stored = props_get(&entry->props, "verification-pattern");
 	char now[65];
+	int r;
 
 	if (!stored || !ops->pattern) {
 		res->pattern = stored ? "not checked" : "none stored";
 		return;
 	}
-	if (ops->pattern(dev, &entry->token, now, &res->reason) < 0)
-		return;
-	res->pattern = !strcmp(stored, now) ? "matches" : "differs";
-	if (strcmp(stored, now) != 0)
-		(void)err_set(&res->reason, EBADMSG, "the token holds another key than the repository says");
+	r = volume_key_pattern(dev, ops, entry, now, &res->reason);
+	if (r == 0 || r == -EBADMSG)
+		res->pattern = r == 0 ? "matches" : "differs";
 }
 
 /* -ENOENT: no such key. What else is wrong with it is the result. */

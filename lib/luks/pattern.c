@@ -40,6 +40,9 @@ int luks_set_pattern(struct luks *l, const char *pattern, struct err *e)
 		return r;
 	if (old && !strcmp(old, (const char *)text.data))
 		return 0;
+	r = luks_check_writable(l, e);
+	if (r < 0)
+		return r;
 	r = crypt_token_json_set(l->cd, id, (const char *)text.data);
 	return r < 0 ? luks_fail(l, r, e, "cannot write the verification pattern") : luks_sync(l, e);
 }

@@ -47,9 +47,7 @@ static bool is_elsewhere(int code)
 /* A token that cannot be judged, because of WHY, stays as it is; with UNFINISHED it is of an interrupted change. */
 static int leave(const struct repair *c, int id, bool unfinished, const struct err *why, struct err *e)
 {
-	if (!unfinished && is_elsewhere(why->code))
-		return 0;
-	if (c->left && !c->left->code)
+	if (c->left && !c->left->code && (unfinished || !is_elsewhere(why->code)))
 		*c->left = *why;
 	return tell(c, -1, id, why->msg, e);
 }
@@ -239,7 +237,7 @@ static int settle_same(const struct repair *c, const char *name, struct err *e)
 			continue;
 		}
 		if (r < 0)
-			r = leave(c, ids[i], false, &why, e);
+			r = 0;		/* told by settle_opening() */
 		else if (kept >= 0 && r == 1)
 			r = retire(c, ids[i], &t, "older keyslot of the same key removed", e);
 		else if (kept >= 0)
@@ -285,6 +283,20 @@ static int settle_surplus(const struct repair *c, int id, struct luks_token *t, 
 	return r < 0 ? r : 0;
 }
 
+/* What luks-status calls invalid: not ours to judge. */
+static int tell_invalid(const struct repair *c, int id, struct err *e)
+{
+	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+	const char *type, *text = luks_token_text(c->l, id, &type);
+	struct err why = { 0 };
+
+	if (text && !strcmp(type, LUKS_TOKEN_TYPE) && luks_token_parse(text, &t, &why) < 0)
+		return leave(c, id, false, &why, e);
+	if (text && !strcmp(type, LUKS_PATTERN_TYPE) && !luks_pattern_parse(text, t.pattern))
+		return tell(c, -1, id, "no verification pattern: 'hwkey setvp' replaces it", e);
+	return 0;
+}
+
 /* A token that opens its slot is as it should be. */
 static int settle_opening(const struct repair *c, int id, struct err *e)
 {
@@ -293,7 +305,9 @@ static int settle_opening(const struct repair *c, int id, struct err *e)
 	uint32_t own = 0;
 	int r;
 
-	if (!luks_token_get(c->l, id, &t) || !t.slots || t.pending)
+	if (!luks_token_get(c->l, id, &t))
+		return tell_invalid(c, id, e);
+	if (!t.slots || t.pending)
 		return 0;
 	r = opens(c, &t, t.slots, &own, &why);
 	if (r < 0)

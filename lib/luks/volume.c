@@ -21,6 +21,22 @@ static void keep_first_error(int level, const char *msg, void *ctx)
 	}
 }
 
+/* Each write of the header counts up: 8 bytes after magic, version and size. 0: cannot be read. */
+static uint64_t read_seqid(int fd)
+{
+	enum { OFFSET = 16 };
+	unsigned char b[8];
+
+	return pread(fd, b, sizeof(b), OFFSET) == sizeof(b) ? be_get(b, sizeof(b)) : 0;
+}
+
+static bool changed_meanwhile(const struct luks *l)
+{
+	uint64_t now = l->seqid ? read_seqid(l->fd) : 0;
+
+	return now && now != l->seqid;
+}
+
 int luks_fail(struct luks *l, int r, struct err *e, const char *what)
 {
 	/*
@@ -29,7 +45,9 @@ int luks_fail(struct luks *l, int r, struct err *e, const char *what)
 	 */
 	int code = err_is_resource(errno) ? errno : r == -EINVAL ? EPROTO : r == -EPERM ? EACCES : r < 0 ? -r : EPROTO;
 
-	if (l->log[0] && !err_is_resource(code))
+	if (!err_is_resource(code) && changed_meanwhile(l))
+		r = err_set(e, EBUSY, "another program changed '%s' meanwhile: try again", l->volume);
+	else if (l->log[0] && !err_is_resource(code))
 		r = err_set(e, code, "'%s': %s: %s", l->volume, what, l->log);
 	else
 		r = err_set(e, code, "'%s': %s: %s", l->volume, what, strerror(code));
@@ -157,11 +175,13 @@ int luks_open(const struct luks_place *p, struct luks **ret, struct err *e)
 		if (r < 0)
 			r = luks_fail(l, r == -EINVAL ? -EBADMSG : r, e, "cannot read the LUKS2 header");
 	}
-	if (r < 0)
+	if (r < 0) {
 		luks_free(l);
-	else
-		*ret = l;
-	return r;
+		return r;
+	}
+	l->seqid = read_seqid(l->fd);
+	*ret = l;
+	return 0;
 }
 
 int luks_sync(struct luks *l, struct err *e)
@@ -171,7 +191,10 @@ int luks_sync(struct luks *l, struct err *e)
 	do
 		r = fsync(l->fd);
 	while (r < 0 && errno == EINTR);
-	return r < 0 ? err_sys(e, "'%s': cannot write the header", l->volume) : 0;
+	if (r < 0)
+		return err_sys(e, "'%s': cannot write the header", l->volume);
+	l->seqid = read_seqid(l->fd);
+	return 0;
 }
 
 static void copy_text(char *ret, size_t size, const char *s)

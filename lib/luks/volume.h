@@ -14,11 +14,15 @@ struct luks {
 	struct crypt_device *cd;
 	char *volume;			/* as the user named it */
 	int fd;				/* of the header, for luks_sync() */
+	uint64_t seqid;			/* of the header as we read or wrote it */
 	int recovery;			/* the pending token that luks_recovery_end() is about */
 	char log[256];			/* the first error line since luks_fail() */
 };
 
-/* What libcryptsetup returned and said, as one error; "'VOLUME': WHAT: ...". Returns -errno. */
+/*
+ * What libcryptsetup returned and said, as one error; "'VOLUME': WHAT: ...". Returns -errno. EBUSY in our words if another
+ * program changed the header meanwhile, for which libcryptsetup has no code of its own.
+ */
 int luks_fail(struct luks *, int r, struct err *e, const char *what);
 /* A crypt_device for PLACE whose log goes to the volume. */
 int luks_init(const struct luks_place *, struct luks **ret, struct err *e);

@@ -137,3 +137,53 @@ kill9() {
 	[ "$(cat out)" = "$(printf '0 yes\n5 no')" ]
 	fails 7 'last way' hwkey luks-unenroll v --slot 0
 }
+
+@test "a key whose token was swapped in the repository is refused" {
+	hwkey generate -q k2
+	cp repository/k2.skey repository/disk1.skey
+	sum=$(sha256sum <v)
+	for c in "luks-format new disk1 --size 20M" "luks-enroll v disk1 --key-file pf" "setvp --force v disk1" \
+		 "luks-open v --key disk1"; do
+		fails 6 'another key than the repository says' hwkey $c
+	done
+	[ ! -e new ]
+	[ "$(sha256sum <v)" = "$sum" ]
+	hwkey validate -q disk1 --raw --noheadings --output STATUS,PATTERN >out 2>/dev/null && exit 1
+	[ "$(cat out)" = 'invalid differs' ]
+}
+
+@test "of two changes at a time one is told to try again" {
+	hwkey generate -q k2
+	hwkey generate -q k3
+	for i in 1 2 3 4; do
+		hwkey luks-enroll -q v k2 --key-file pf 2>err2 & two=$!
+		hwkey luks-enroll -q v k3 --key-file pf 2>err3 & three=$!
+		for p in "$two" "$three"; do
+			status=0
+			wait "$p" || status=$?
+			[ "$status" -eq 0 ] || [ "$status" -eq 7 ]
+		done
+		not grep -v 'another program changed' err2 err3
+		opens_by pf
+		hwkey luks-open -q --test v >/dev/null
+	done
+}
+
+@test "setvp leaves a volume alone that is being re-encrypted, too" {
+	hwkey generate -q k2
+	cryptsetup reencrypt -q --init-only --force-offline-reencrypt --key-file pf --key-slot 0 v
+	fails 7 're-encrypted' hwkey setvp --force v k2
+}
+
+@test "repair tells of each token that it leaves, and why; that is no failure" {
+	cp --sparse=always v before
+	cryptsetup luksUUID -q --uuid 11111111-2222-3333-4444-555555555555 v
+	hwkey luks-status --repair v | grep -q 'made for another volume'
+	cp --sparse=always before v
+	edit_token 0 '.blob = (.blob | .[0:-8] + "AAAAAAA=")'
+	hwkey luks-status --repair v | grep -q "token of key 'disk1'"
+	cp --sparse=always before v
+	edit_token 0 '.vol = "x"'
+	state | grep -q 'hwkey invalid'
+	hwkey luks-status --repair v | grep -q "malformed token: 'vol'"
+}
