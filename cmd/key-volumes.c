@@ -2,6 +2,7 @@
 #include "key-volumes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,7 +113,10 @@ int key_volumes_renew(struct hwkey *hw, struct entry *entry, size_t *failed, str
 	return r < 0 ? r : repo_update(&hw->repo, entry, false, e);
 }
 
-struct tried { bool opened, failed; };	/* by the tokens of a key */
+struct tried {			/* by the tokens of a key */
+	bool opened, dead;
+	struct err unknown;	/* what kept one from being tried */
+};
 
 static int see_try(void *ctx, const struct luks_row *row, struct err *e)
 {
@@ -120,23 +124,43 @@ static int see_try(void *ctx, const struct luks_row *row, struct err *e)
 
 	(void)e;
 	t->opened |= row->result >= 0;
-	t->failed |= row->result == -EBADMSG || row->result == -EACCES;
+	if (row->result == -EBADMSG || row->result == -EACCES)
+		t->dead = true;
+	else if (row->result < 0)
+		(void)err_set(&t->unknown, -row->result, "%s", row->what);
 	return 0;
 }
 
-/* Whether all that the header has of the key is of no use any more, as after a re-encryption. */
-static bool is_dead(struct hwkey *hw, struct volume *v, const char *name)
+/* Whether something that the header has of the key opens it, or all is of no use any more, as after a re-encryption. */
+static int check_tokens(struct hwkey *hw, struct volume *v, const char *path, const char *name, struct err *e)
 {
 	struct env silent = hw->env;
 	struct tried t = { 0 };
 	struct err why = { 0 };
+	int r;
 
 	silent.ask = NULL;
 	v->source.env = &silent;
 	v->auth.only = name;
-	(void)v->ops->test(v->luks, &v->auth, &(struct luks_see){ see_try, &t }, &why);
+	r = v->ops->test(v->luks, &v->auth, &(struct luks_see){ see_try, &t }, &why);
 	v->source.env = &hw->env;
-	return t.failed && !t.opened;
+	if (r == 0 || t.opened)
+		return 0;
+	if (t.dead || (r == -EACCES && !t.unknown.code))
+		return err_set(e, EBADMSG, "the token in the header of '%s' is dead: 'hwkey luks-enroll' renews it", path);
+	*e = t.unknown.code ? t.unknown : why;
+	return err_prefix(e, "volume '%s'", path);
+}
+
+static bool is_absent(const char *path)
+{
+	static const int codes[] = { ENOENT, ENOTDIR, ENODEV, ENXIO, ENOMEDIUM };
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	for (size_t i = 0; fd < 0 && i < ARRAY_SIZE(codes); i++)
+		if (errno == codes[i])
+			return true;
+	return false;
 }
 
 static int check_volume(struct hwkey *hw, const char *path, const struct entry *entry, struct err *e)
@@ -145,28 +169,41 @@ static int check_volume(struct hwkey *hw, const char *path, const struct entry *
 	AUTO_VOLUME struct volume v = { 0 };
 	struct seen s = { .name = entry->name, .pattern = pattern };
 	struct luks_info info;
-	struct err absent;
 
-	if (look(hw, path, &v, &s, &absent) < 0)
+	if (is_absent(path)) {
+		note(&hw->env, "volume '%s' of key '%s' is not here, so not looked at", path, entry->name);
 		return 0;
+	}
+	if (look(hw, path, &v, &s, e) < 0)
+		return -e->code;
 	v.ops->info(v.luks, &info);
 	if (pattern && info.pattern[0] && strcmp(info.pattern, pattern) != 0)
 		return err_set(e, EBADMSG, "the header of '%s' has the verification pattern of another key", path);
-	if (s.is_named && is_dead(hw, &v, entry->name))
-		return err_set(e, EBADMSG, "the token in the header of '%s' is dead: 'hwkey luks-enroll' renews it", path);
-	return 0;
+	if (s.is_named)
+		return check_tokens(hw, &v, path, entry->name, e);
+	if (s.has_slot || !strncmp(info.cipher, "paes", 4))	/* renamed since; or the key is the volume key itself */
+		return 0;
+	return err_set(e, ENOKEY, "the header of '%s' has no keyslot of this key: 'hwkey luks-enroll' adds one", path);
 }
 
 int key_volumes_check(struct hwkey *hw, const struct entry *entry, struct err *e)
 {
-	const char *at = props_get(&entry->props, "volumes");
+	const char *at = props_get(&entry->props, "volumes"), *type = props_get(&entry->props, "volume-type");
 	struct volume_item item;
 	char path[PATH_MAX];
-	int r = 0;
+	struct err worst = { 0 };
 
-	while (r == 0 && volumes_next(&at, &item)) {
+	if (type && !strcasecmp(type, "plain"))
+		return 0;
+	while (volumes_next(&at, &item)) {
+		struct err why = { 0 };
+
 		volume_device(&item, path);
-		r = check_volume(hw, path, entry, e);
+		if (check_volume(hw, path, entry, &why) < 0 && err_exit_status(why.code) > err_exit_status(worst.code))
+			worst = why;
 	}
-	return r;
+	if (!worst.code)
+		return 0;
+	*e = worst;
+	return -e->code;
 }

@@ -17,7 +17,11 @@
  */
 int key_volumes_renew(struct hwkey *, struct entry *, size_t *failed, struct err *e);
 
-/* EBADMSG: the header of one of its volumes holds another key's verification pattern. Absent volumes are passed over. */
+/*
+ * EBADMSG: the header of one of its volumes holds another key's verification pattern, or a dead token. ENOKEY: nothing of
+ * the key. Else what kept a volume from being looked at; of several the worst. Absent volumes are only noted, and those of
+ * type plain have no header.
+ */
 int key_volumes_check(struct hwkey *, const struct entry *, struct err *e);
 
 #endif

@@ -187,3 +187,26 @@ kill9() {
 	state | grep -q 'hwkey invalid'
 	hwkey luks-status --repair v | grep -q "malformed token: 'vol'"
 }
+
+@test "validate says which volume of a key it could not look at, and what is not there" {
+	command -v strace || skip 'no strace'
+	hwkey change -q disk1 --volumes "$PWD/v:data,$PWD/gone:gone"
+	hwkey validate disk1 >/dev/null 2>err
+	grep -q "volume '$PWD/gone' of key 'disk1' is not here" err
+	cp --sparse=always v before
+	reason() { hwkey validate -q disk1 --output STATUS,REASON --noheadings 2>/dev/null; }
+	strace -f -qq -o /dev/null -P "$PWD/v" -e inject=openat:error=EMFILE hwkey validate -q disk1 >out 2>err && exit 1
+	grep -q "unknown.*'$PWD/v'" out
+	token remove --token-id 0
+	fails 3 'not every key' hwkey validate -q disk1
+	reason | grep -q "'$PWD/v' has no keyslot of this key"
+	cp --sparse=always before v
+	dd if=/dev/urandom of=v bs=1 seek=8 count=32768 conv=notrunc status=none
+	fails 6 'not every key' hwkey validate -q disk1
+	reason | grep -q "'$PWD/v': cannot read the LUKS2 header"
+	dd if=/dev/zero of=v bs=1M count=16 conv=notrunc status=none
+	fails 5 'not every key' hwkey validate -q disk1
+	reason | grep -q "unknown *'$PWD/v' is no LUKS2 volume"
+	hwkey change -q disk1 --volume-type plain
+	hwkey validate -q disk1
+}
