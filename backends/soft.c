@@ -38,7 +38,8 @@ static bool is_container(const char *pks_dir, const char *file)
 	       (st.st_size - CONTAINER_HEADER) % CONTAINER_SIZE_STEP == 0;
 }
 
-static void describe(const char *pks_dir, const char *grade, char *ret, size_t size)
+/* False: neither container is whole. */
+static bool describe(const char *pks_dir, const char *grade, char *ret, size_t size)
 {
 	bool a = is_container(pks_dir, SOFT_A), b = is_container(pks_dir, SOFT_B);
 
@@ -48,22 +49,25 @@ static void describe(const char *pks_dir, const char *grade, char *ret, size_t s
 		(void)snprintf(ret, size, "'%s' is damaged, the other copy is used; %s", a ? SOFT_B : SOFT_A, grade);
 	else
 		(void)snprintf(ret, size, "damaged: neither '%s' nor '%s' is whole", SOFT_A, SOFT_B);
+	return a || b;
 }
 
-static void remark(const char *pks_dir, char *ret, size_t size)
+/* False: there is something, which cannot be used as it is. */
+static bool remark(const char *pks_dir, char *ret, size_t size)
 {
 	struct stat st;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++) {
 		if (look(pks_dir, soft_slots[i].file, &st) == 0 || (i == 0 && look(pks_dir, FILE_TEMP, &st) == 0)) {
-			describe(pks_dir, soft_slots[i].grade, ret, size);
-			return;
+			return describe(pks_dir, soft_slots[i].grade, ret, size);
 		}
 	}
 	r = look(pks_dir, ".", &st);
 	(void)snprintf(ret, size, "%s", r == -ENOENT ? "not initialised yet: first use creates it" :
-		       r < 0 ? "protection: unknown, no permission to look" : "damaged: no root-key slot");
+		       r == -EACCES ? "protection: unknown, no permission to look" :
+		       r < 0 ? "damaged: no directory" : "damaged: no root-key slot");
+	return r == -ENOENT;
 }
 
 static int probe(const struct env *env, struct device **list, struct err *e);
@@ -80,6 +84,11 @@ static int probe(const struct env *env, struct device **list, struct err *e)
 {
 	char why[sizeof(((struct device *)0)->why)];
 
-	remark(env->pks_dir, why, sizeof(why));
-	return device_add(list, &backend_soft, env, "local", "software keystore", DEVICE_ONLINE, why, e);
+	bool usable = remark(env->pks_dir, why, sizeof(why));
+	int r = device_add(list, &backend_soft, env, "local", "software keystore", DEVICE_ONLINE, why, e);
+
+	for (; r == 0 && *list; list = &(*list)->next)
+		if (!(*list)->next)
+			(*list)->faulty = !usable;
+	return r;
 }

@@ -17,6 +17,11 @@ static const char *const states[] = {
 	[DEVICE_ONLINE] = "online", [DEVICE_OFFLINE] = "offline",
 };
 
+static const char *state_of(const struct device *d)
+{
+	return d->faulty ? "error" : states[d->state];
+}
+
 static const struct { enum role role; const char *name; } roles[] = {
 	{ ROLE_KEY, "key" }, { ROLE_SEAL, "seal" }, { ROLE_STORE, "store" },
 };
@@ -89,7 +94,7 @@ static int list_all(struct hwkey *hw, const struct list_options *o, const struct
 		format_roles(d->roles, can, sizeof(can));
 		if (is_asked(d, args))
 			r = (d->inside ? out_row_inside : out_row)(out, (const char *const[]){
-				d->id, d->backend->name, d->model[0] ? d->model : NULL, states[d->state],
+				d->id, d->backend->name, d->model[0] ? d->model : NULL, state_of(d),
 				can[0] ? can : NULL,
 				d->why[0] ? d->why : NULL, d->details }, e);
 	}

@@ -39,6 +39,7 @@ struct device {
 	char id[64];			/* unique on this machine: "local", "tpm0", "00.0035" */
 	char model[64];
 	enum device_state state;
+	bool faulty;			/* .why says of what; an online one is chosen all the same, and refuses */
 	unsigned roles;			/* of enum role: the backend's, or fewer where probe says so */
 	char why[128];			/* if not online what to do about it, else what protects its keys */
 	char *details;			/* more for a person, malloc'd: "name: value" lines; NULL: none */

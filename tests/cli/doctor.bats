@@ -55,6 +55,7 @@ verdict() { awk -v check="$1" 'index($0, check) == 1 { sub(check " *", ""); prin
 	grep -q '^soft:local.*damaged: local.B' out
 	rm "$keystore/local.A"
 	[[ $(remark) == damaged:*neither* ]]
+	[ "$(hwkey list-devices --raw --noheadings --output state local)" = error ]
 	run hwkey doctor
 	[ "$status" -eq 4 ]
 	[ "$(verdict soft:local <<<"$output")" = bad ]
@@ -68,6 +69,7 @@ verdict() { awk -v check="$1" 'index($0, check) == 1 { sub(check " *", ""); prin
 	done
 	rm -r "$keystore"
 	cp -a "$BATS_TEST_TMPDIR/whole" "$keystore"
+	[ "$(hwkey list-devices --raw --noheadings --output state local)" = online ]
 	(umask 077; printf x >pass)
 	hwkey pks-config --add-slot=passphrase --passphrase-file=pass
 	hwkey pks-config --remove-slot=plain
