@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # 'make help' lists the targets.  Variables: V=1  WERROR=1  SANITIZE=address,undefined  B=builddir  CC=clang
+# For another architecture: CC='s390x-linux-gnu-gcc --sysroot=DIR', PKG_CONFIG_SYSROOT_DIR and PKG_CONFIG_LIBDIR as pkg-config
+# has them, and RUN='qemu-s390x -L DIR': what runs its programs here, if not the kernel.
 PREFIX      ?= /usr/local
 BINDIR      ?= $(PREFIX)/bin
 LIBDIR      ?= $(PREFIX)/lib
@@ -21,9 +23,14 @@ MAKEFLAGS += --no-builtin-rules
 
 # What depends on this machine's compiler and libraries is found out once: $(B)/config.mk.
 -include $(B)/config.mk
+ifeq ($(origin AR),default)
+AR = $(CONFIG_AR)
+endif
+
+arches := s390x ppc64le arm64
 
 # These goals install what is missing first; it is needed even to look at the libraries.
-ifneq ($(filter deps demo check check-asan check-valgrind check-faults check-kernel check-stock-kernel deps-lab bench fuzz lab lint,$(MAKECMDGOALS)),)
+ifneq ($(filter deps demo check check-asan check-valgrind check-faults check-kernel check-stock-kernel check-arch $(arches:%=check-%) deps-lab deps-arch bench fuzz lab lint,$(MAKECMDGOALS)),)
 $(B)/config.mk: $(B)/deps.stamp
 endif
 
@@ -87,7 +94,7 @@ $(B)/hwkey: $(bin)
 
 # The words that never change stand in the bash completion itself: completing them runs nothing.
 $(B)/hwkey.bash: completions/hwkey.bash $(bin)
-	$(call Q,GEN)$(bin) --complete > $@.words && sed -e '/^@WORDS@$$/{r $@.words' -e 'd;}' $< > $@ && rm $@.words
+	$(call Q,GEN)$(RUN) $(bin) --complete > $@.words && sed -e '/^@WORDS@$$/{r $@.words' -e 'd;}' $< > $@ && rm $@.words
 
 $(bin): $(call objs,$(cmd_src) $(face_src)) $(B)/libhwkey.a
 	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cflags) $(all_ldflags) -pie -o $@ $^ $(LIBS_popt) $(LIBS_md)
@@ -145,10 +152,10 @@ export B
 check: deps all $(units) check-unit check-cli check-faults-quick check-kernel ## build all and run every test; LAB=off: none that boots a kernel
 
 check-unit: all $(units)
-	@set -e; for t in $(units); do $$t; done
+	@set -e; for t in $(units); do $(RUN) $$t; done
 
 check-cli: all
-	bats $(if $(T),-f '$(T)') tests/cli
+	bats $(if $(T),-f '$(T)') $(or $(CLI),tests/cli)
 
 # Faults and figures. What runs with other compilers or flags has a build tree of its own.
 fault_tools := $(B)/fault/faultat $(B)/fault/naive
@@ -187,6 +194,16 @@ check-stock-kernel: deps-lab all ## tests on Debian's own kernel in an emulated 
 	@tests/kernel/stock-build >/dev/null
 	bats $(if $(T),-f '$(T)') tests/kernel/stock.bats
 	RING=stock bats --filter-tags stock $(if $(T),-f '$(T)') tests/kernel/luks.bats
+
+# Other architectures: by Debian's cross compilers, with the libraries of its packages for them. CLI=tests/cli: all command
+# tests; without it those that tell architectures apart and do not take an emulator minutes.
+arch_cli := $(patsubst %,tests/cli/%.bats,core doctor exit-status keys plugin seal)
+check-s390x check-ppc64le check-arm64: check-%: deps-arch all ## tests of a cross build, emulated; and files taken to and fro
+	+tests/kernel/arch/in $* tests/kernel/arch/build $* all check-unit check-cli CLI='$(or $(CLI),$(arch_cli))'
+	tests/kernel/arch/in $* bats tests/kernel/arch
+
+check-arch: deps-arch all ## Debian's kernels for s390x, ppc64le and arm64 booted in QEMU, with a cross build
+	+set -e; for a in $(arches); do tests/kernel/arch/build $$a all; tests/kernel/arch/boot $$a; done
 
 check-asan: ## unit and command tests with AddressSanitizer and UBSan
 	+ASAN_OPTIONS=detect_odr_violation=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
@@ -229,6 +246,9 @@ deps: $(B)/deps.stamp ## install what is missing to build and test (needs root, 
 deps-lab: deps ## and what emulates other machines for the tests
 	.ci/deps lab
 
+deps-arch: deps ## and what compiles for other architectures and emulates them (180 MB)
+	.ci/deps arch
+
 demo: deps all ## the main job on real input, step by step
 	examples/demo
 
@@ -255,8 +275,8 @@ clean: ## remove the build tree
 	rm -rf $(B)
 
 help: ## this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1@\2/p' Makefile | column -t -s @
+	@sed -nE 's/^([a-z0-9 -]+):.*## (.*)/  \1@\2/p' Makefile | column -t -s @
 
 FORCE:
-.PHONY: all check check-unit check-cli check-kernel check-stock-kernel deps-lab check-faults check-faults-quick check-asan run-asan check-valgrind run-valgrind fuzz run-fuzz bench lab lint deps demo install uninstall clean help FORCE
+.PHONY: all check check-unit check-cli check-kernel check-stock-kernel check-arch $(arches:%=check-%) deps-lab deps-arch check-faults check-faults-quick check-asan run-asan check-valgrind run-valgrind fuzz run-fuzz bench lab lint deps demo install uninstall clean help FORCE
 -include $(patsubst %.c,$(B)/%.d,$(all_src) $(sim_src)) $(units:%=%.d) $(sim_tools:%=%.d)

@@ -111,7 +111,10 @@ setup() { load helpers; }
 		read -r -t 1 left
 		echo "left=[\$left]"
 	EOF
-	run script -qec "bash $BATS_TEST_TMPDIR/t" /dev/null < <(sleep 0.3; printf '%s\n' "$passphrase"; sleep 1)
+	wait_for() { for ((n = 0; n < 600; n++)); do ! grep -q "$1" "$BATS_TEST_TMPDIR/screen" || break; sleep 0.1; done; }
+	: >"$BATS_TEST_TMPDIR/screen"
+	run script -qefc "bash $BATS_TEST_TMPDIR/t" "$BATS_TEST_TMPDIR/screen" \
+		< <(wait_for ': $'; printf '%s\n' "$passphrase"; wait_for 'left=')
 	[[ $output == *'longer than 511 bytes'* ]]
 	[[ $output == *'left=[]'* ]]
 }
