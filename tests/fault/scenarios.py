@@ -128,6 +128,8 @@ SCENARIOS = [
     output("export", ["hwkey", "export", "k1", "{W}/out"], "", "cmp out repo/k1.skey"),
     output("seal", ["hwkey", "seal", "-o", "{W}/out", "{W}/clear"], "", "hwkey unseal out | cmp - clear"),
     output("unseal", ["hwkey", "unseal", "-o", "{W}/out", "{W}/sealed"], "hwkey seal -o sealed clear", "cmp out clear"),
+    output("capture", ["hwkey", "capture", "--sysroot", "{W}/root", "{W}/out"],
+           "mkdir -p root/proc; echo trusted.source=tpm >root/proc/cmdline; hwkey capture --sysroot root captured", "cmp out captured"),
     pks("pks-first", ["hwkey", "pks-write", "o1", "-"], "true", "[ ! -e pks/system ] || { " + OBJECTS + "}", stdin=b"value"),
     pks("pks-write", ["hwkey", "pks-write", "o3", "-"], stdin=b"value"),
     pks("pks-replace", ["hwkey", "pks-write", "--replace", "o1", "-"], stdin=b"another value"),
