@@ -117,31 +117,42 @@ struct capture {
 	const struct part *part;
 };
 
+/* What is there and cannot be read; what is not there is not told. */
+static void put_unread(struct capture *c, const char *path, int error)
+{
+	if (error == -ENOENT || error == -ENOTDIR)
+		return;
+	(void)fputs("# ", c->f);
+	put_path(c->f, path);
+	(void)fprintf(c->f, ": %s\n", strerror(-error));
+}
+
 static void put_text(struct capture *c, const char *path)
 {
 	AUTO_FREE char *data = malloc(FILE_MAX);
 	ssize_t n = data ? sys_read_bytes(c->env, path, data, FILE_MAX) : -ENOMEM;
 
-	if (n >= 0) {
+	if (n >= 0)
 		put_file(c->f, path, data, (size_t)n);
-	} else if (n != -ENOENT) {
-		(void)fputs("# ", c->f);
-		put_path(c->f, path);
-		(void)fprintf(c->f, ": %s\n", strerror((int)-n));
-	}
+	else
+		put_unread(c, path, (int)n);
 }
 
 static void put_found(struct capture *c, const char *path)
 {
 	char target[NAME_MAX + 1];
+	int r;
 
 	switch (c->part->kind) {
 	case TEXT:
 		put_text(c, path);
 		break;
 	case LINK:
-		if (sys_read_link(c->env, path, target, sizeof(target)) < 0)
+		r = sys_read_link(c->env, path, target, sizeof(target));
+		if (r < 0) {
+			put_unread(c, path, r);
 			break;
+		}
 		put_path(c->f, path);
 		(void)fputs(" -> ", c->f);
 		put_path(c->f, target);
@@ -172,6 +183,7 @@ static void expand(struct capture *c, const char *path, const char *rest)
 	size_t len = strcspn(*rest ? rest + 1 : rest, "/"), n = 0;
 	AUTO_FREE char *names = NULL;
 	char next[PATH_MAX], pattern[NAME_MAX + 1];
+	int r;
 
 	(void)snprintf(pattern, sizeof(pattern), "%.*s", (int)len, *rest ? rest + 1 : "");
 	if (*rest && !strpbrk(pattern, "*?[")) {
@@ -179,8 +191,11 @@ static void expand(struct capture *c, const char *path, const char *rest)
 			expand(c, next, rest + 1 + len);
 		return;
 	}
-	if (sys_names(c->env, path, &names, &n) < 0)
+	r = sys_names(c->env, path, &names, &n);
+	if (r < 0) {
+		put_unread(c, path, r);
 		return;
+	}
 	for (const char *name = names; n--; name += strlen(name) + 1) {
 		if (snprintf(next, sizeof(next), "%s/%s", path, name) >= PATH_MAX)
 			continue;
@@ -199,8 +214,10 @@ static void put_cmdline(struct capture *c)
 	ssize_t n = sys_read_bytes(c->env, "/proc/cmdline", text, sizeof(text) - 1);
 	size_t len = 0;
 
-	if (n < 0)
+	if (n < 0) {
+		put_unread(c, "/proc/cmdline", (int)n);
 		return;
+	}
 	text[n] = '\0';
 	for (char *word; (word = strsep(&at, " \n"));)
 		for (size_t i = 0; options[i]; i++)
@@ -219,8 +236,10 @@ static void put_lines(struct capture *c, const char *path, bool (*keep)(const ch
 	size_t size = 0;
 	FILE *f = n < 0 ? NULL : open_memstream(&kept, &size);
 
-	if (!f)
+	if (!f) {
+		put_unread(c, path, n < 0 ? (int)n : -errno);
 		return;
+	}
 	text[n] = '\0';
 	for (char *line; (line = strsep(&at, "\n"));) {
 		if (!keep(line))
