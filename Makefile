@@ -185,8 +185,7 @@ check-kernel: deps all $(sim_tools) ## tests in kernels of their own (User-mode 
 ifeq ($(LAB),off)
 	@echo 'LAB=off: NOT RUN: tests/kernel, all that needs a kernel of its own'
 else
-	@tests/kernel/modules-build >/dev/null
-	bats $(if $(T),-f '$(T)') $(filter-out %/stock.bats,$(wildcard tests/kernel/*.bats))
+	kernel=$$(tests/kernel/modules-build) && LAB_KERNEL=$$kernel bats $(if $(T),-f '$(T)') $(filter-out %/stock.bats,$(wildcard tests/kernel/*.bats))
 endif
 
 # And what is tagged 'stock' of the tests of the other ring.
