@@ -125,6 +125,7 @@ static const char *parse_members(json_object *j, struct luks_token *ret)
 {
 	const char *name = member(j, "name"), *backend = member(j, "backend"), *vol = member(j, "vol");
 	const char *state = member(j, "state"), *created = member(j, "created"), *pattern = member(j, "pattern");
+	const char *salt = member(j, "salt");
 
 	if (!name || strlen(name) >= sizeof(ret->name) || !repo_valid_name(name))
 		return "name";
@@ -140,6 +141,9 @@ static const char *parse_members(json_object *j, struct luks_token *ret)
 		return "created";
 	if (parse_slots(j, &ret->slots) < 0)
 		return "keyslots";
+	if (json_object_object_get_ex(j, "salt", NULL) && !is_of(salt, base64_chars, LUKS_SALT_SIZE - 1))
+		return "salt";
+	(void)snprintf(ret->salt, sizeof(ret->salt), "%s", salt ? salt : "");
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
 	(void)snprintf(ret->backend, sizeof(ret->backend), "%s", backend);
 	(void)snprintf(ret->vol, sizeof(ret->vol), "%s", vol);
@@ -244,6 +248,7 @@ int luks_token_format(const struct luks_token *t, struct blob *ret, struct err *
 	    !add_text(j, "backend", t->backend) || !add_text(j, "blob", (const char *)text.data) ||
 	    !add_text(j, "vol", t->vol) || (t->pattern[0] && !add_text(j, "pattern", t->pattern)) ||
 	    !add_text(j, "state", t->pending ? "pending" : "ok") ||
+	    (t->pending && t->salt[0] && !add_text(j, "salt", t->salt)) ||
 	    !add_text(j, "created", t->created[0] ? t->created : created))
 		return err_nomem(e);
 	return to_text(j, ret, e);

@@ -37,6 +37,7 @@ struct luks_token {
 	bool pending;
 	char created[UTC_SIZE];		/* sorts by time */
 	uint32_t slots;			/* bit n: keyslot n */
+	char salt[LUKS_SALT_SIZE];	/* of the one that is being removed, which may open no more; empty: none */
 };
 
 #define AUTO_LUKS_TOKEN AUTO(luks_token_done)

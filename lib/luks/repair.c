@@ -64,7 +64,16 @@ static int drop(const struct repair *c, int id, const char *what, struct err *e)
 	return r < 0 ? r : luks_token_drop(c->l, id, e);
 }
 
-/* Only slots that its own passphrase opens. */
+/* Whether the slot of T, whose removal was begun, is the one that was proven then: its key may be wiped since. */
+static bool is_marked(struct luks *l, const struct luks_token *t)
+{
+	char salt[LUKS_SALT_SIZE];
+
+	return t->pending && t->slots && !(t->slots & (t->slots - 1)) && luks_salt(l, first_slot(t->slots), salt) &&
+	       !strcmp(t->salt, salt);
+}
+
+/* Only slots that its own passphrase opens, or opened. */
 static int retire(const struct repair *c, int id, struct luks_token *t, const char *what, struct err *e)
 {
 	AUTO_SECRET struct secret passphrase = { 0 };
@@ -74,7 +83,8 @@ static int retire(const struct repair *c, int id, struct luks_token *t, const ch
 
 	if (r < 0)
 		return leave(c, id, true, &why, e);
-	r = luks_token_own(c->l, c->source, t, &passphrase, &own, e);
+	own = t->slots;
+	r = is_marked(c->l, t) ? 0 : luks_token_own(c->l, c->source, t, &passphrase, &own, e);
 	if (r == 0)
 		r = tell(c, first_slot(own), id, what, e);
 	return r < 0 ? r : luks_token_retire(c->l, id, t, own, e);

@@ -61,6 +61,8 @@ int luks_token_retire(struct luks *l, int id, struct luks_token *t, uint32_t own
 	if (slots && (!t->pending || t->slots != own)) {
 		t->pending = true;
 		t->slots = own;
+		if (own & (own - 1) || !luks_salt(l, __builtin_ctz(own), t->salt))
+			t->salt[0] = '\0';
 		r = luks_token_put(l, id, t, e);
 	}
 	if (r >= 0)

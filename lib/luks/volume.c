@@ -287,7 +287,7 @@ int luks_token_put(struct luks *l, int id, const struct luks_token *t, struct er
 	return r < 0 ? r : put_text(l, id, &text, e);
 }
 
-static bool slot_salt(struct luks *l, int slot, char ret[LUKS_SALT_SIZE])
+bool luks_salt(struct luks *l, int slot, char ret[LUKS_SALT_SIZE])
 {
 	const char *json;
 
@@ -298,7 +298,7 @@ int luks_recovery_put(struct luks *l, int id, int slot, bool pending, struct err
 {
 	AUTO_BLOB struct blob text = { 0 };
 	char salt[LUKS_SALT_SIZE];
-	int r = luks_recovery_format(slot, pending, slot_salt(l, slot, salt) ? salt : NULL, &text, e);
+	int r = luks_recovery_format(slot, pending, luks_salt(l, slot, salt) ? salt : NULL, &text, e);
 
 	return r < 0 ? r : put_text(l, id, &text, e);
 }
@@ -309,7 +309,7 @@ int luks_recovery_slot(struct luks *l, int id, bool *ret_own)
 	const char *type, *text = luks_token_text(l, id, &type);
 	int slot = text ? luks_recovery_pending(text, made) : -1;
 
-	*ret_own = slot >= 0 && slot_salt(l, slot, there) && !strcmp(made, there);
+	*ret_own = slot >= 0 && luks_salt(l, slot, there) && !strcmp(made, there);
 	return slot;
 }
 

@@ -55,6 +55,7 @@ int luks_recovery_put(struct luks *, int id, int slot, bool pending, struct err 
 /* The slot that pending token ID is about, and whether the one that is there was made for it; -1: no such token. */
 int luks_recovery_slot(struct luks *, int id, bool *ret_own);
 int luks_token_drop(struct luks *, int id, struct err *e);
+bool luks_salt(struct luks *, int slot, char ret[LUKS_SALT_SIZE]);
 uint32_t luks_owned_slots(struct luks *);		/* that any token names */
 int luks_slot_destroy(struct luks *, int slot, struct err *e);
 
