@@ -586,6 +586,8 @@ static pid_t sealer_start(int *ret_pipe)
 	pid_t pid;
 	int p[2];
 
+	for (int i = 0; i < 3; i++)	/* nohup, or a shell's background, may have us ignore them */
+		(void)signal((int[]){ SIGINT, SIGTERM, SIGHUP }[i], SIG_DFL);
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0) {
