@@ -165,7 +165,7 @@ $(B)/fault/%: tests/fault/%.c
 check-faults-quick: all $(fault_tools)
 	tests/fault/all --quick
 
-check-faults: deps all $(fault_tools) ## a fault at every system call, every state after a power cut, writers, cores (20 min)
+check-faults: deps all $(fault_tools) ## a fault at every system call, every state after a power cut, writers, cores (an hour or two)
 	tests/fault/all
 
 bench: deps all ## figures against tests/bench/budget.tsv; WRITE=1 makes them the budget
