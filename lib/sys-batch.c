@@ -70,13 +70,13 @@ static void close_all(const struct attr_batch *b)
 	}
 }
 
-/* The first line of what came; nothing if it did not fit, or has bytes that are no text. */
+/* The first line of what came, nothing if it did not fit; bytes that are no ASCII text are '?'. char may be unsigned. */
 static void text_end(char *text, ssize_t n)
 {
 	ssize_t i;
 
 	for (i = 0; i < n && i < WANT_SIZE && text[i] != '\n'; i++)
-		if (text[i] < ' ' || text[i] == 0x7f)
+		if ((unsigned char)text[i] < ' ' || (unsigned char)text[i] >= 0x7f)
 			text[i] = '?';
 	text[n > 0 && i < WANT_SIZE ? i : 0] = '\0';
 }
