@@ -23,3 +23,8 @@ boot() {
 	install -D /dev/null "$HWKEY_SYSROOT/proc/sys/kernel/random/boot_id"
 	printf '%08d-0000-4000-8000-000000000000\n' "$1" >"$HWKEY_SYSROOT/proc/sys/kernel/random/boot_id"
 }
+
+# A binary with sanitizers cannot look for leaks while it is traced, and would fail.
+if command -v strace >/dev/null; then
+	strace() { ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 command strace "$@"; }
+fi
