@@ -497,6 +497,7 @@ passphrase_only() {
 }
 
 @test "pks: a write is one flush and few system calls" {
+	[ -z "${ASAN_OPTIONS-}" ] || skip "a sanitizer makes system calls of its own"
 	command -v strace >/dev/null || skip 'no strace'
 	[ -z "${HWKEY_EMULATED-}" ] || skip 'an emulator makes system calls of its own'
 	put a data
