@@ -70,7 +70,8 @@ header_size() { grep -abo -m1 '^---$' "$1" | cut -d: -f1; }
 	done
 	for at in $((head / 2)) $((head - 20)) $((head + 100)) $((head + 100000)) $((size - 1)); do
 		cp sealed bad
-		printf '\377' | dd of=bad bs=1 seek="$at" conv=notrunc status=none
+		byte=$(od -An -tu1 -j "$at" -N 1 sealed)	# of random bytes, any value may stand there already
+		printf '%b' "\\0$(printf %o $((byte ^ 255)))" | dd of=bad bs=1 seek="$at" conv=notrunc status=none
 		fails 6 bad hwkey unseal bad -o again
 	done
 	{ cat sealed; echo; } > bad
