@@ -7,6 +7,8 @@ export PATH HWKEY_REPOSITORY=$BATS_TEST_TMPDIR/repository HWKEY_PKS_DIR=$BATS_TE
 unset CREDENTIALS_DIRECTORY
 exec </dev/null		# of the whole test: what a command is to read is given to it by name
 
+not() { ! "$@"; }	# "!" alone would not fail a test
+
 # fails STATUS WORDS COMMAND...: it exits with STATUS and says one line with WORDS in it on standard error.
 fails() {
 	local want=$1 words=${2:?WORDS} err status=0

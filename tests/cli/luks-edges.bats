@@ -14,7 +14,6 @@ setup() {
 	hwkey luks-enroll -q v disk1 --key-file pf
 }
 
-not() { ! "$@"; }	# "!" alone would not fail a test
 state() { hwkey luks-status v --raw --noheadings --output "${1:-SLOT,TYPE,STATE}"; }
 opens_by() { cryptsetup open --test-passphrase --key-file "$1" v; }
 add_key() { cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --hash sha512 --key-file pf v "$@"; }

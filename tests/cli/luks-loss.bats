@@ -4,16 +4,13 @@
 
 setup() {
 	load helpers
+	load image
 	img=$BATS_TEST_TMPDIR/img
 	cd "$BATS_TEST_TMPDIR"
 	hwkey generate -q k1 2>/dev/null
 }
 
 format() { hwkey luks-format -q "$img" k1 --size 20M "$@"; }
-state() { hwkey luks-status "$img" --json | jq -r --arg c "${1:-type,name,state}" \
-	'.keyslots[] | [.[$c | split(",") | .[]] | . // "-"] | join(" ")'; }
-not() { ! "$@"; }	# "!" alone would not fail a test
-meta() { cryptsetup luksDump --dump-json-metadata "$img" | jq -c "$1"; }
 token() { cryptsetup token import --disable-external-tokens "$@" "$img"; }
 slots() { meta '.keyslots | keys | join(",")'; }
 

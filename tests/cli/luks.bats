@@ -4,19 +4,14 @@
 
 setup() {
 	load helpers
+	load image
 	img=$BATS_TEST_TMPDIR/img
 	cd "$BATS_TEST_TMPDIR"
 	hwkey generate -q vol1 2>/dev/null
 }
 
 format() { hwkey luks-format -q "$img" vol1 --size 20M "$@"; }
-# Values of these columns, a line for each keyslot and token; none: "-".
-state() { hwkey luks-status "$img" --json | jq -r --arg c "${1:-type,name,state}" \
-	'.keyslots[] | [.[$c | split(",") | .[]] | . // "-"] | join(" ")'; }
 opens() { hwkey luks-open --test -q "$img" >/dev/null; }
-not() { ! "$@"; }	# "!" alone would not fail a test
-# One LUKS2 token or keyslot, as JSON.
-meta() { cryptsetup luksDump --dump-json-metadata "$img" | jq -c "$1"; }
 passphrase_slot() { echo -n "$1" | cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
 	--key-file "$2" "$img" -; }
 

@@ -4,6 +4,7 @@
 
 setup() {
 	load helpers
+	load image
 	[ "$(id -u)" -eq 0 ] && plug true || skip 'needs mount namespaces'
 	cd "$BATS_TEST_TMPDIR"
 	img=$BATS_TEST_TMPDIR/img
@@ -15,8 +16,6 @@ setup() {
 # plug COMMAND...: where this build is installed, with no hwkey in PATH.
 plug() { PATH=/usr/sbin:/usr/bin:/sbin:/bin B=$build "$top/tests/with-plugin" "$@"; }
 opens() { plug cryptsetup open --token-only --test-passphrase "$@" "$img"; }
-meta() { cryptsetup luksDump --dump-json-metadata "$img" | jq -c "$1"; }
-not() { ! "$@"; }	# "!" alone would not fail a test
 # set_token ID JQ-FILTER: changes token ID as whoever holds the disk could.
 set_token() {
 	meta ".tokens[\"$1\"] | $2" >changed
