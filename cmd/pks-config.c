@@ -9,7 +9,6 @@ struct opts { char *store, *size, *add_slot, *remove_slot, *passphrase_file; boo
 CMD_OPTS(struct opts);
 
 enum { SIZE_LIMIT = 1 << 30 };		/* what is surely no size */
-enum { PASSPHRASE_MAX = 4096, TYPED_MAX = 511 };	/* bytes: of a file, of a line that a terminal gives */
 
 static const char *const slots[] = { "plain", "passphrase", NULL };
 
@@ -32,46 +31,14 @@ static bool is_passphrase(const char *slot)
 	return !strcmp(slot, "passphrase");
 }
 
-/* Wherever it comes from: it must be possible to type it, and that ends at a newline. */
-static int check_passphrase(const struct secret *p, struct err *e)
-{
-	if (!p->len)
-		return err_set(e, EINVAL, "an empty passphrase protects nothing");
-	if (p->len > TYPED_MAX)
-		return err_set(e, EINVAL, "new passphrase is longer than %d bytes: it could not be typed", TYPED_MAX);
-	for (size_t i = 0; i < p->len; i++)
-		if (p->data[i] < ' ' || p->data[i] == 0x7f)
-			return err_set(e, EINVAL, "new passphrase has a control character in it: it could not be typed");
-	return 0;
-}
-
-/* One newline at the end of a file is the editor's, not the passphrase's. */
-static int new_passphrase(struct hwkey *hw, const char *file, struct secret *ret, struct err *e)
-{
-	int r;
-
-	if (!file) {
-		r = ask_new_secret(&hw->env, "hwkey.pks-new-passphrase", "New passphrase of the keystore:", ret, e);
-		if (r == -ENOKEY)
-			return err_set(e, EACCES, "no new passphrase: %s; or use --passphrase-file", strdupa(e->msg));
-		return r;
-	}
-	r = read_secret_file(file, PASSPHRASE_MAX, ret, e);
-	if (r == 0 && ret->len && ret->data[ret->len - 1] == '\n')
-		ret->len--;
-	return r;
-}
-
 static int add(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops, struct err *e)
 {
 	AUTO_SECRET struct secret passphrase = { 0 };
 	int r = 0;
 
-	if (is_passphrase(o->add_slot)) {
-		r = new_passphrase(hw, o->passphrase_file, &passphrase, e);
-		if (r == 0)
-			r = check_passphrase(&passphrase, e);
-	}
+	if (is_passphrase(o->add_slot))
+		r = pks_new_passphrase(hw, o->passphrase_file, "hwkey.pks-new-passphrase",
+				       "New passphrase of the keystore:", &passphrase, e);
 	if (r < 0)
 		return r;
 	r = ops->slot_add(dev, o->add_slot, &passphrase, o->replace, e);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PASSWORD_FILE_MAX = 4096 };	/* bytes */
+enum { PASSWORD_FILE_MAX = 4096, TYPED_MAX = 511 };	/* bytes: of a file, of a line that a terminal gives */
 
 const char *const pks_stores[] = { "local", NULL }, *const pks_consumers[] = { "firmware", "bootloader", "os", NULL };
 
@@ -90,6 +90,29 @@ int pks_give_password(struct hwkey *hw, const char *file, struct secret *passwor
 	if (r == 0 && file)
 		hw->env.pks_password = password;
 	return r;
+}
+
+/* Wherever it comes from: it must be possible to type it, and that ends at a newline. */
+static int check_passphrase(const struct secret *p, struct err *e)
+{
+	if (!p->len)
+		return err_set(e, EINVAL, "an empty passphrase protects nothing");
+	if (p->len > TYPED_MAX)
+		return err_set(e, EINVAL, "new passphrase is longer than %d bytes: it could not be typed", TYPED_MAX);
+	for (size_t i = 0; i < p->len; i++)
+		if (p->data[i] < ' ' || p->data[i] == 0x7f)
+			return err_set(e, EINVAL, "new passphrase has a control character in it: it could not be typed");
+	return 0;
+}
+
+int pks_new_passphrase(struct hwkey *hw, const char *file, const char *credential, const char *prompt, struct secret *ret,
+		       struct err *e)
+{
+	int r = file ? pks_read_password(file, ret, e) : ask_new_secret(&hw->env, credential, prompt, ret, e);
+
+	if (r == -ENOKEY && !file)
+		return err_set(e, EACCES, "no new passphrase: %s; or use --passphrase-file", strdupa(e->msg));
+	return r < 0 ? r : check_passphrase(ret, e);
 }
 
 /* Into O's name and text. */

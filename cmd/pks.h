@@ -53,6 +53,9 @@ enum consumer pks_consumer_find(const char *name);	/* one of pks_consumers; NULL
 int pks_consumer_parse(const char *name, enum consumer *ret, struct err *e);
 /* One newline at the end of a file is the editor's. */
 int pks_read_password(const char *file, struct secret *ret, struct err *e);
+/* From FILE, or if NULL as ask_new_secret() gets it: something that can be typed. */
+int pks_new_passphrase(struct hwkey *, const char *file, const char *credential, const char *prompt, struct secret *ret,
+		       struct err *e);
 /* Reads it, if FILE is given, and lets the keystore know it: it must stay until hw->env.pks_password is NULL again. */
 int pks_give_password(struct hwkey *, const char *file, struct secret *password, struct err *e);
 /* Names joined by SEP; unknown bits in hex. */

@@ -9,7 +9,7 @@
 #include "lib/err.h"
 #include "lib/secret.h"
 
-enum { CHECKSUM_AT = 112, ZERO_AT = 144, TAG_AT = 240 };
+enum { LEN_AT = 108, CHECKSUM_AT = 112, ZERO_AT = 144, TAG_AT = 240 };
 
 static const unsigned char magic[8] = { 'H', 'W', 'K', 'E', 'Y', 'R', 'T', 'K' };
 
@@ -60,7 +60,7 @@ static void header_decode(const unsigned char *p, struct slot *s)
 	s->cost.p = (unsigned)be_get(p + 60, 2);
 	memcpy(s->salt, p + 64, sizeof(s->salt));
 	memcpy(s->nonce, p + 96, CRYPTO_NONCE);
-	s->payload_len = be_get(p + 108, 4);
+	s->payload_len = be_get(p + LEN_AT, 4);
 	memcpy(s->tag, p + TAG_AT, CRYPTO_TAG);
 	s->payload = p + SLOT_HEADER;
 }
@@ -81,7 +81,7 @@ static void header_encode(const struct slot *s, unsigned char *p)
 	be_put(p + 60, s->cost.p, 2);
 	memcpy(p + 64, s->salt, sizeof(s->salt));
 	memcpy(p + 96, s->nonce, CRYPTO_NONCE);
-	be_put(p + 108, s->payload_len, 4);
+	be_put(p + LEN_AT, s->payload_len, 4);
 }
 
 int slot_parse(const void *data, size_t len, struct slot *ret, struct err *e)
@@ -105,6 +105,17 @@ int slot_parse(const void *data, size_t len, struct slot *ret, struct err *e)
 		return err_set(e, EBADMSG, "damaged");
 	*ret = s;
 	return 0;
+}
+
+bool slot_whole_len(const void *data, size_t len, size_t *ret)
+{
+	size_t n;
+
+	if (len < SLOT_HEADER || !header_is_good(data))
+		return false;
+	n = SLOT_HEADER + be_get((const unsigned char *)data + LEN_AT, 4);
+	*ret = n;
+	return n <= SLOT_MAX && n <= len;
 }
 
 /* The key that authenticates a slot's header: from the passphrase, or from the root key itself. */

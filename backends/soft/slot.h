@@ -18,6 +18,7 @@
 #ifndef HWKEY_SOFT_SLOT_H
 #define HWKEY_SOFT_SLOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,8 @@ extern const struct slot_cost slot_cost_default;
 
 /* EBADMSG with a reason unless the bytes are exactly one undamaged slot. Does not ask whether it is genuine. */
 int slot_parse(const void *data, size_t len, struct slot *ret, struct err *e);
+/* Where more may stand behind a slot: how long it says that it is. False: longer than LEN, or no slot. */
+bool slot_whole_len(const void *data, size_t len, size_t *ret);
 
 /* A slot file for ROOT. S says type, system, epoch and cost; the rest is filled in here. PASSPHRASE only for its type. */
 int slot_make(const struct slot *s, const unsigned char root[ROOT_KEY], const struct secret *passphrase, struct secret *ret,
