@@ -68,3 +68,13 @@ int hex_decode(const char *text, size_t len, unsigned char *ret)
 	}
 	return 0;
 }
+
+void uuid_format(const unsigned char uuid[16], char ret[37])
+{
+	for (unsigned i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*ret++ = '-';
+		hex_encode(&uuid[i], 1, ret);
+		ret += 2;
+	}
+}

@@ -47,6 +47,7 @@ static inline bool bytes_are_zero(const unsigned char *p, size_t n)
 }
 
 void hex_encode(const void *data, size_t len, char *ret);		/* writes 2 * len digits and a NUL */
+void uuid_format(const unsigned char uuid[16], char ret[37]);		/* 8-4-4-4-12 digits and a NUL */
 int hex_decode(const char *text, size_t len, unsigned char *ret);	/* len even; 0, or -EINVAL on a bad digit */
 
 #endif

@@ -29,6 +29,8 @@ int wrapping_open(struct store *ret, const struct device *, struct wrapping *ret
 int wrapping_renew(struct store *, struct err *e);
 /* Commits, if need be, until both containers hold the current one: without it all that is under it is lost. */
 int wrapping_commit(struct store *, struct err *e);
+/* The one whose id starts with these bytes; ENOENT without a message. */
+int wrapping_find(const struct store *, const unsigned char *id, size_t len, struct wrapping *ret, struct err *e);
 /* ENOENT without a message. */
 int wrapping_current(const struct store *, struct wrapping *ret, struct err *e);
 

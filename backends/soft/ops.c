@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/blob.h"
 #include "lib/env.h"
 #include "lib/err.h"
 #include "lib/module.h"
@@ -242,12 +243,6 @@ static int object_list(const struct device *dev, struct object **ret, size_t *re
 	return 0;
 }
 
-static void format_uuid(const unsigned char *u, char ret[37])
-{
-	(void)snprintf(ret, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
-		       u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
-}
-
 static void format_slots(int dir, char *ret, size_t size)
 {
 	ret[0] = '\0';
@@ -289,7 +284,7 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	if (r < 0)
 		return r;
 	weakest = root_weakest(s.dir);
-	format_uuid(s.now.partition, info.uuid);
+	uuid_format(s.now.partition, info.uuid);
 	info.generation = s.now.generation;
 	info.total = s.now.flags & CONTAINER_DISABLED ? 0 : s.objects.size;
 	info.max = store_size_max(&s);

@@ -49,8 +49,7 @@ int wrapping_current(const struct store *s, struct wrapping *ret, struct err *e)
 	return objects_find(&s->objects, &current, &rec) ? from_record(&rec, ret, e) : -ENOENT;
 }
 
-/* The wrapping key whose id starts with these bytes; ENOENT without a message. */
-static int find(const struct store *s, const unsigned char *id, size_t len, struct wrapping *ret, struct err *e)
+int wrapping_find(const struct store *s, const unsigned char *id, size_t len, struct wrapping *ret, struct err *e)
 {
 	struct record rec;
 
@@ -108,7 +107,7 @@ static int key_new(const struct store *s, struct secret *ret, struct err *e)
 		if (r == 0)
 			r = wrapping_id(ret->data, id, e);
 		if (r == 0)
-			r = find(s, id, OLD_ID_BYTES, &other, e);
+			r = wrapping_find(s, id, OLD_ID_BYTES, &other, e);
 	} while (r == 0);
 	return r == -ENOENT ? 0 : r;
 }
@@ -232,6 +231,7 @@ int token_wrap(const struct store *s, const struct wrapping *w, const struct tok
 	return 0;
 }
 
+/* The wrapping key decides: one that was imported opens what was wrapped where it came from. */
 static int check_origin(const struct store *s, const struct token *t, enum token_kind kind, struct wrapping *ret,
 			struct err *e)
 {
@@ -240,14 +240,14 @@ static int check_origin(const struct store *s, const struct token *t, enum token
 
 	if (t->kind != kind)
 		return err_set(e, EBADMSG, "%s", kind == TOKEN_KEY ? "sealed data, not a key" : "a key, not sealed data");
+	r = wrapping_find(s, t->wrapping_key, sizeof(t->wrapping_key), ret, e);
+	if (r != -ENOENT)
+		return r;
 	hex_encode(t->partition, UUID_SIZE, hex);
 	if (memcmp(t->partition, s->now.partition, UUID_SIZE) != 0)
 		return err_set(e, EBADMSG, "sealed by another keystore (partition %s)", hex);
-	r = find(s, t->wrapping_key, sizeof(t->wrapping_key), ret, e);
-	if (r == -ENOENT)
-		return err_set(e, EBADMSG, "sealed by this keystore (partition %s) with a wrapping key that is not in it: "
-			       "was an older copy of it restored?", hex);
-	return r;
+	return err_set(e, EBADMSG, "sealed by this keystore (partition %s) with a wrapping key that is not in it: "
+		       "was an older copy of it restored?", hex);
 }
 
 int token_unwrap(const struct store *s, const struct blob *token, enum token_kind kind, const struct blob *binding,
