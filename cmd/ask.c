@@ -19,9 +19,10 @@ enum { SECRET_MAX = 4096, LINE_SECRET_MAX = 512 };	/* bytes: credential file, ty
 
 __attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list ap)
 {
-	(void)fputs("hwkey: ", stderr);
-	(void)vfprintf(stderr, fmt, ap);
-	(void)fputc('\n', stderr);
+	AUTO_FREE char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) >= 0)
+		(void)fprintf(stderr, "hwkey: %s\n", text);	/* in one piece, whoever else writes there */
 }
 
 void note(const struct env *env, const char *fmt, ...)

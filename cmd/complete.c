@@ -25,7 +25,7 @@ static void print_devices(struct hwkey *hw)
 {
 	struct err e = { 0 };
 
-	if (device_enumerate(&hw->env, &hw->devices, &e) == 0)
+	if (device_enumerate(&hw->env, true, &hw->devices, &e) == 0)
 		for (const struct device *d = hw->devices; d; d = d->next)
 			puts(d->id);
 }

@@ -303,6 +303,6 @@ const struct cmd cmd_doctor = {
 	.name = "doctor",
 	.synopsis = "",
 	.summary = "Check what keys and volumes need on this machine, and say what to do",
-	.needs = NEED_DEVICES | SHOWS | SYSROOT,
+	.needs = NEED_ALL_DEVICES | SHOWS | SYSROOT,
 	.run = run,
 };

@@ -72,13 +72,14 @@ static int probe(const struct backend *b, const struct env *env, struct device *
 	return device_add(list, b, env, b->name, "", DEVICE_OFFLINE, why.msg, e);
 }
 
-int device_enumerate(const struct env *env, struct device **ret, struct err *e)
+int device_enumerate(const struct env *env, bool all, struct device **ret, struct err *e)
 {
 	struct device *list = NULL;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && backends[i]; i++)
-		r = probe(backends[i], env, &list, e);
+		if (all || backends[i]->roles)
+			r = probe(backends[i], env, &list, e);
 	if (r < 0)
 		device_free_list(list);
 	else
@@ -131,7 +132,7 @@ static int select_by_id(struct device *list, enum role role, const char *id, str
 		*ret = d;
 		return 0;
 	}
-	return err_set(e, ENODEV, "no device '%s' here; see 'hwkey list-devices'", id);
+	return err_set(e, ENODEV, "no device '%s' here that can do this; see 'hwkey list-devices'", id);
 }
 
 int device_select(struct device *list, enum role role, const char *id, struct device **ret, struct err *e)
@@ -149,8 +150,11 @@ int device_select(struct device *list, enum role role, const char *id, struct de
 
 int device_of_backend(struct device *list, const char *name, struct device **ret, struct err *e)
 {
+	const struct backend *b = backend_find(name);
 	const struct device *seen = NULL;
 
+	if (b && !b->roles)
+		return err_set(e, EOPNOTSUPP, "trust source '%s' can only be listed so far", name);
 	for (struct device *d = list; d; d = d->next) {
 		if (strcmp(d->backend->name, name) != 0)
 			continue;
@@ -189,8 +193,6 @@ int backend_ops(const struct device *dev, const struct backend_ops **ret, struct
 	const void *table;
 	int r;
 
-	if (!dev->backend->roles)
-		return err_set(e, EOPNOTSUPP, "trust source '%s' can only be listed so far", dev->backend->name);
 	r = module_load(dev->backend->name, &table, e);
 	if (r == 0)
 		*ret = table;

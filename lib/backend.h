@@ -210,8 +210,11 @@ int device_add(struct device **list, const struct backend *, const struct env *,
 	       enum device_state, const char *why, struct err *e);
 /* Adds a line to the details of the last device of LIST. */
 int device_detail(struct device *list, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* A backend whose probe fails is one offline device that says why: the others are not its victims. */
-int device_enumerate(const struct env *, struct device **ret, struct err *e);
+/*
+ * ALL false: only of backends that can do something; the others are not even looked for.
+ * A backend whose probe fails is one offline device that says why: the others are not its victims.
+ */
+int device_enumerate(const struct env *, bool all, struct device **ret, struct err *e);
 /* The devices of one backend: what opens a token that names it. ENODEV without one. */
 int device_enumerate_backend(const struct env *, const char *name, struct device **ret, struct err *e);
 void device_free_list(struct device *);

@@ -139,7 +139,7 @@ value() { hwkey list-devices --sysroot "$root" -V "$1" --raw --noheadings --outp
 	cp /proc/sys/kernel/random/boot_id "$root/proc/sys/kernel/random"
 	hwkey generate -q k
 	[[ $(hwkey show k) == *HWKEY-LOCAL* ]]
-	fails 5 'cannot do this' hwkey generate -q --device 00.0011 k2
+	fails 5 'no device' hwkey generate -q --device 00.0011 k2
 	cp "$top"/tests/data/zkey-repository/* "$HWKEY_REPOSITORY"
 	fails 5 "can only be listed so far" hwkey rewrap cbc_cipher
 	hwkey doctor | grep -q '^cex  *ok '
