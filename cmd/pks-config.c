@@ -11,14 +11,15 @@ CMD_OPTS(struct opts);
 enum { SIZE_LIMIT = 1 << 30 };		/* what is surely no size */
 
 static const char *const slots[] = { "plain", "passphrase", NULL };
+static const char *const removable[] = { "plain", "passphrase", "tsk", NULL };
 
 static const struct opt opts[] = {
 	OPT_STR(struct opts, size, "size", 0, "SIZE", "Make it so large, in bytes or, with K, KiB; 0 disables it"),
 	OPT_FLAG(struct opts, power11, "power11", 0, "Let it be larger than 64K, as on Power11"),
 	OPT_STR(struct opts, add_slot, "add-slot", 0, "SLOT", "Add a way to open the keystore: plain or passphrase",
 		.choices = slots),
-	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one of them, but never the last",
-		.choices = slots),
+	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one of them or tsk, but never the last",
+		.choices = removable),
 	OPT_FLAG(struct opts, replace, "replace", 0, "Let --add-slot overwrite a slot: a new passphrase"),
 	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE", "The new passphrase ('-': standard input)",
 		.complete = COMPLETE_FILE),

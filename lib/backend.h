@@ -174,13 +174,17 @@ struct store_ops {
 	int (*list)(const struct device *, struct object **ret, size_t *ret_n, struct err *e);
 	int (*info)(const struct device *, struct store_info *ret, struct err *e);
 	/*
-	 * One more way to open the store ("plain", "passphrase": only that needs PASSPHRASE). REPLACE false: EEXIST if
-	 * there is one of that name. The last way that opens it is never removed: EBUSY. NULL where the store has no such
-	 * choice.
+	 * One more way to open the store ("plain"; "passphrase", "tsk", which are GIVEN: EINVAL if it cannot be one).
+	 * REPLACE false: EEXIST if there is one of that name. The last way that opens it is never removed: EBUSY. NULL
+	 * where the store has no such choice.
 	 */
-	int (*slot_add)(const struct device *, const char *slot, const struct secret *passphrase, bool replace,
-			struct err *e);
+	int (*slot_add)(const struct device *, const char *slot, const struct secret *given, bool replace, struct err *e);
 	int (*slot_remove)(const struct device *, const char *slot, struct err *e);
+	/*
+	 * The id of the trusted system key whose slot the store has: ENOENT without one. GIVEN, if not NULL: EACCES unless
+	 * it is that key. NULL where there is none ever.
+	 */
+	int (*tsk)(const struct device *, const struct secret *given, char ret_id[33], struct err *e);
 	/* POWER11: lets it be larger from now on. SIZE, if not NULL: its new total, 0 disables; see store_info.pending. */
 	int (*resize)(const struct device *, bool power11, const size_t *size, struct err *e);
 	/*

@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/module.h"
 #include "keys.h"
+#include "tsk.h"
 
 static int check_name(const struct object_name *n, struct err *e)
 {
@@ -345,7 +346,7 @@ static int find_slot(const char *name, const struct soft_slot **ret, struct err 
 }
 
 /* The store must open, objects and all, before the ways to open it are changed. */
-static int slot_add(const struct device *dev, const char *name, const struct secret *passphrase, bool replace,
+static int slot_add(const struct device *dev, const char *name, const struct secret *given, bool replace,
 		    struct err *e)
 {
 	bool makes = replace || strcmp(name, "plain") != 0;	/* a new keystore has that one already */
@@ -359,9 +360,9 @@ static int slot_add(const struct device *dev, const char *name, const struct sec
 		return r;
 	if (!replace && root_has_slot(s.dir, row))
 		return err_set(e, EEXIST, "keystore has a slot '%s' already", name);
-	r = root_slot_write(s.dir, row, session_of(dev), passphrase, replace, e);
+	r = root_slot_write(s.dir, row, session_of(dev), given, replace, e);
 	if (r == 0)
-		r = root_slot_check(s.dir, row, session_of(dev), passphrase, e);
+		r = root_slot_check(s.dir, row, session_of(dev), given, e);
 	return r;
 }
 
@@ -378,6 +379,24 @@ static int slot_remove(const struct device *dev, const char *name, struct err *e
 	return r;
 }
 
+/* Opens the slot with the key, if one is given. */
+static int tsk_show(const struct device *dev, const struct secret *given, char *ret_id, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	unsigned char id[TSK_ID];
+	int r = store_open(&s, dev, STORE_DISABLED, e);
+
+	if (r == 0)
+		r = tsk_slot_read(s.dir, session_of(dev), NULL, id, e);
+	if (r == 0 && given)
+		r = tsk_compare(id, given, e);
+	if (r == 0 && given)
+		r = root_slot_check(s.dir, root_slot_find("tsk"), session_of(dev), given, e);
+	if (r == 0)
+		hex_encode(id, TSK_ID, ret_id);
+	return r;
+}
+
 const struct store_ops soft_store_ops = {
 	.read = object_read,
 	.write = object_write,
@@ -390,6 +409,7 @@ const struct store_ops soft_store_ops = {
 	.lock = lock_consumer,
 	.slot_add = slot_add,
 	.slot_remove = slot_remove,
+	.tsk = tsk_show,
 };
 
 /* The tests link all modules into one and reach this one under its own name. */

@@ -53,6 +53,8 @@ static int slot_load(int dir, const struct soft_slot *row, struct secret *ret_fi
 		return err_set(e, EBADMSG, "root-key slot '%s': longer than %d bytes", row->file, SLOT_MAX);
 	if (r == 0)
 		r = slot_parse(ret_file->data, ret_file->len, ret, e);
+	if (r == 0 && ret->type != row->type)
+		r = err_set(e, EBADMSG, "is of another type than its name says");
 	return r < 0 ? err_prefix(e, "root-key slot '%s'", row->file) : 0;
 }
 
@@ -102,27 +104,23 @@ static int check_modes(const struct device *dev, int dir, struct session *ret, s
 	return r;
 }
 
-static int ask_passphrase(const struct env *env, struct secret *ret, struct err *e)
+/* ENOKEY: nobody can give it. */
+static int ask_for(const struct env *env, const struct soft_slot *row, struct secret *ret, struct err *e)
 {
-	int r = env->ask ? env->ask(env, "hwkey.pks-passphrase", "Passphrase of the keystore:", ret, e)
-			 : err_set(e, ENOKEY, "nobody can be asked");
-
-	return r == -ENOKEY ? err_set(e, EACCES, "keystore needs its passphrase: %s", strdupa(e->msg)) : r;
+	return env->ask ? env->ask(env, row->credential, row->prompt, ret, e) : err_set(e, ENOKEY, "nobody can be asked");
 }
 
 static int slot_try(const struct device *dev, int dir, const struct soft_slot *row, struct session *ret, struct err *e)
 {
-	AUTO_SECRET struct secret file = { 0 }, passphrase = { 0 };
+	AUTO_SECRET struct secret file = { 0 }, given = { 0 };
 	struct slot s;
 	int r = slot_load(dir, row, &file, &s, e);
 
+	if (r == 0 && row->credential)
+		r = ask_for(dev->env, row, &given, e);
 	if (r < 0)
 		return r;
-	if (s.type == SLOT_PASSPHRASE)
-		r = ask_passphrase(dev->env, &passphrase, e);
-	if (r < 0)
-		return r;
-	r = slot_open(file.data, &s, &passphrase, ret->root, e);
+	r = slot_open(file.data, &s, &given, ret->root, e);
 	if (r < 0)
 		return err_prefix(e, "root-key slot '%s'", row->file);
 	memcpy(ret->system, s.system, UUID_SIZE);
@@ -130,17 +128,19 @@ static int slot_try(const struct device *dev, int dir, const struct soft_slot *r
 	return 0;
 }
 
-/* A damaged slot does not stop the others; its damage is told. */
+/* A slot that is damaged, or that nobody has the key of, does not stop the others; its damage is told. */
 static int unlock(const struct device *dev, int dir, struct session *ret, struct err *e)
 {
-	struct err damage = { 0 };
+	struct err damage = { 0 }, needs = { 0 };
 	int r = -ENOENT;
 
 	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(soft_slots); i++) {
 		r = slot_try(dev, dir, &soft_slots[i], ret, e);
 		if (r == -EBADMSG && !damage.code)
 			damage = *e;
-		else if (r < 0 && r != -ENOENT && r != -EBADMSG)
+		else if (r == -ENOKEY && !needs.code)
+			(void)err_set(&needs, EACCES, "keystore needs its %s: %s", soft_slots[i].name, e->msg);
+		else if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -ENOKEY)
 			return r;
 	}
 	if (r == 0 && damage.code && dev->env->note)
@@ -148,6 +148,8 @@ static int unlock(const struct device *dev, int dir, struct session *ret, struct
 			       damage.msg);
 	if (r == 0)
 		return 0;
+	if (needs.code)
+		return err_set(e, EACCES, "%s", needs.msg);
 	return damage.code ? err_set(e, EBADMSG, "%s", damage.msg)
 			   : err_set(e, EBADMSG, "root-key slots are missing: the keystore cannot be opened");
 }
@@ -228,15 +230,14 @@ static int write_clear(int dir, const struct soft_slot *row, const struct secret
 	return err_sys(e, "cannot write '%s'", row->file);
 }
 
-static bool slot_is_good(int dir, const struct soft_slot *row, const struct session *session,
-			 const struct secret *passphrase)
+static bool slot_is_good(int dir, const struct soft_slot *row, const struct session *session, const struct secret *given)
 {
 	AUTO_SECRET struct secret file = { 0 }, root = { 0 };
 	struct err dropped;
 	struct slot s;
 
 	return slot_load(dir, row, &file, &s, &dropped) == 0 && secret_alloc(&root, ROOT_KEY, &dropped) == 0 &&
-	       slot_open(file.data, &s, passphrase, root.data, &dropped) == 0 &&
+	       slot_open(file.data, &s, given, root.data, &dropped) == 0 &&
 	       crypto_equal(root.data, session->root, ROOT_KEY) && s.epoch == session->epoch &&
 	       !memcmp(s.system, session->system, UUID_SIZE);
 }
@@ -255,28 +256,26 @@ static int plain_put(int dir, const struct soft_slot *row, const struct session 
 	return r < 0 ? r : write_clear(dir, row, file, e);
 }
 
-int root_slot_check(int dir, const struct soft_slot *row, const struct session *session, const struct secret *passphrase,
+int root_slot_check(int dir, const struct soft_slot *row, const struct session *session, const struct secret *given,
 		    struct err *e)
 {
-	return slot_is_good(dir, row, session, passphrase)
+	return slot_is_good(dir, row, session, given)
 		       ? 0 : err_set(e, EBADMSG, "slot '%s' as it was written does not open the keystore", row->name);
 }
 
-int root_slot_write(int dir, const struct soft_slot *row, const struct session *session, const struct secret *passphrase,
+int root_slot_write(int dir, const struct soft_slot *row, const struct session *session, const struct secret *given,
 		    bool replace, struct err *e)
 {
 	AUTO_SECRET struct secret file = { 0 };
-	struct slot s = { .type = SLOT_PLAIN, .epoch = session->epoch };
+	struct slot s = { .type = row->type, .epoch = session->epoch };
 	int r;
 
-	if (!strcmp(row->name, "passphrase")) {
-		s.type = SLOT_PASSPHRASE;
+	if (row->type == SLOT_PASSPHRASE && (!given || !given->len))
+		return err_set(e, EINVAL, "an empty passphrase protects nothing");
+	if (row->type == SLOT_PASSPHRASE)
 		s.cost = slot_cost_default;
-		if (!passphrase || !passphrase->len)
-			return err_set(e, EINVAL, "an empty passphrase protects nothing");
-	}
 	memcpy(s.system, session->system, UUID_SIZE);
-	r = slot_make(&s, session->root, passphrase, &file, e);
+	r = slot_make(&s, session->root, given, &file, e);
 	if (r == 0)
 		r = s.type == SLOT_PLAIN ? plain_put(dir, row, session, &file, replace, e)
 					 : file_write_at(dir, row->file, file.data, file.len, &slot_attr, replace, e);
@@ -287,12 +286,11 @@ int root_slot_write(int dir, const struct soft_slot *row, const struct session *
 static bool is_spare(int dir, const struct soft_slot *row, const struct session *session)
 {
 	AUTO_SECRET struct secret file = { 0 };
-	unsigned char id[ROOT_ID];
 	struct err dropped;
 	struct slot s;
 
-	return slot_load(dir, row, &file, &s, &dropped) == 0 && root_id(session->root, id, &dropped) == 0 &&
-	       !memcmp(s.root_id, id, ROOT_ID) && s.epoch == session->epoch;
+	return slot_load(dir, row, &file, &s, &dropped) == 0 && slot_verify(file.data, &s, session->root, &dropped) == 0 &&
+	       s.epoch == session->epoch;
 }
 
 int root_slot_remove(int dir, const struct soft_slot *row, const struct session *session, struct err *e)

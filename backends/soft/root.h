@@ -25,7 +25,7 @@ static inline struct session *session_of(const struct device *dev)
 
 /*
  * Opens the first slot in DIR that opens; asks for a passphrase only if no other slot does. Once per device.
- * EACCES: passphrase wrong or nobody to give it; EBADMSG: no slot, or none undamaged.
+ * EACCES: passphrase or key wrong, or nobody to give it; EBADMSG: no slot, or none undamaged.
  */
 int root_unlock(const struct device *, int dir, struct err *e);
 
@@ -40,11 +40,11 @@ const struct soft_slot *root_weakest(int dir);
 bool root_has_slot(int dir, const struct soft_slot *);
 const struct soft_slot *root_slot_find(const char *name);
 
-/* Writes the slot, durable on return. EEXIST unless REPLACE. */
-int root_slot_write(int dir, const struct soft_slot *, const struct session *, const struct secret *passphrase,
+/* Writes the slot, durable on return. GIVEN: what the user has for it. EEXIST unless REPLACE. */
+int root_slot_write(int dir, const struct soft_slot *, const struct session *, const struct secret *given,
 		    bool replace, struct err *e);
 /* Reads the slot and opens it, as the next process will. EBADMSG. */
-int root_slot_check(int dir, const struct soft_slot *, const struct session *, const struct secret *passphrase,
+int root_slot_check(int dir, const struct soft_slot *, const struct session *, const struct secret *given,
 		    struct err *e);
 /* What a killed writer left in DIR may be the clear root key: it is overwritten. The caller holds the lock. */
 int root_wipe_temp(int dir, struct err *e);

@@ -8,6 +8,7 @@
 #include "lib/blob.h"
 #include "lib/err.h"
 #include "lib/secret.h"
+#include "tsk.h"
 
 enum { LEN_AT = 108, CHECKSUM_AT = 112, ZERO_AT = 144, TAG_AT = 240 };
 
@@ -45,7 +46,7 @@ static int checksum(const unsigned char *data, size_t len, unsigned char ret[CRY
 static bool header_is_good(const unsigned char *p)
 {
 	return !memcmp(p, magic, 8) && be_get(p + 8, 2) == 1 && be_get(p + 10, 2) == SLOT_HEADER &&
-	       be_get(p + 12, 2) >= SLOT_PLAIN && be_get(p + 12, 2) <= SLOT_KERNEL_TRUSTED && be_get(p + 14, 2) == 1 &&
+	       be_get(p + 12, 2) >= SLOT_PLAIN && be_get(p + 12, 2) < SLOT_TYPES && be_get(p + 14, 2) == 1 &&
 	       be_get(p + 62, 2) == 0 && bytes_are_zero(p + ZERO_AT, TAG_AT - ZERO_AT);
 }
 
@@ -84,6 +85,29 @@ static void header_encode(const struct slot *s, unsigned char *p)
 	be_put(p + LEN_AT, s->payload_len, 4);
 }
 
+static int plain_wrap(const struct slot *s, const unsigned char *root, const struct secret *given, unsigned char *ret,
+		      size_t *ret_len, struct err *e)
+{
+	(void)s, (void)given, (void)e;
+	secret_bytes_copy(ret, root, ROOT_KEY);
+	*ret_len = ROOT_KEY;
+	return 0;
+}
+
+static int plain_unwrap(const struct slot *s, const struct secret *given, unsigned char *ret_root, struct err *e)
+{
+	(void)given, (void)e;
+	secret_bytes_copy(ret_root, s->payload, ROOT_KEY);
+	return 0;
+}
+
+/* The passphrase's own tag is the slot's: it is opened apart. */
+static const struct slot_kind kinds[SLOT_TYPES] = {
+	[SLOT_PLAIN] = { plain_wrap, plain_unwrap, ROOT_KEY },
+	[SLOT_PASSPHRASE] = { .payload = ROOT_KEY },
+	[SLOT_TSK] = { tsk_wrap, tsk_unwrap, TSK_PAYLOAD },
+};
+
 int slot_parse(const void *data, size_t len, struct slot *ret, struct err *e)
 {
 	const unsigned char *p = data;
@@ -96,7 +120,7 @@ int slot_parse(const void *data, size_t len, struct slot *ret, struct err *e)
 	header_decode(p, &s);
 	if (s.payload_len < 1 || s.payload_len > SLOT_PAYLOAD_MAX || len != SLOT_HEADER + s.payload_len)
 		return err_set(e, EBADMSG, "cut or of a wrong length");
-	if (!cost_is_good(&s.cost, s.type) || (s.type <= SLOT_PASSPHRASE && s.payload_len != ROOT_KEY))
+	if (!cost_is_good(&s.cost, s.type) || (kinds[s.type].payload && s.payload_len != kinds[s.type].payload))
 		return err_set(e, EBADMSG, "impossible parameters");
 	r = checksum(p, len, sum, e);
 	if (r < 0)
@@ -118,94 +142,117 @@ bool slot_whole_len(const void *data, size_t len, size_t *ret)
 	return n <= SLOT_MAX && n <= len;
 }
 
-/* The key that authenticates a slot's header: from the passphrase, or from the root key itself. */
-static int slot_key(const struct slot *s, const unsigned char *root, const struct secret *passphrase,
-		    unsigned char ret[CRYPTO_KEY], struct err *e)
+/* What the tag covers: of the file, with checksum and tag as zeros. */
+static size_t aad_copy(const struct slot *s, const unsigned char *file, unsigned char ret[SLOT_MAX])
 {
-	if (s->type == SLOT_PASSPHRASE)
-		return crypto_scrypt(passphrase, s->salt, sizeof(s->salt), s->cost.log_n, s->cost.r, s->cost.p, ret, e);
+	size_t len = s->type <= SLOT_PASSPHRASE ? TAG_AT : SLOT_HEADER + s->payload_len;
+
+	memcpy(ret, file, len);
+	memset(ret + CHECKSUM_AT, 0, CRYPTO_HASH);
+	if (len > TAG_AT)
+		memset(ret + TAG_AT, 0, CRYPTO_TAG);
+	return len;
+}
+
+static int header_key(const struct slot *s, const unsigned char *root, unsigned char ret[CRYPTO_KEY], struct err *e)
+{
 	return crypto_hkdf(root, ROOT_KEY, s->salt, sizeof(s->salt), "hwkey-rtk/1 header", 18, ret, CRYPTO_KEY, e);
 }
 
-/* Encrypts or copies the root key behind the header at P, then sets tag and checksum. */
-static int slot_protect(const struct slot *s, const unsigned char *root, const struct secret *passphrase, unsigned char *p,
-			struct err *e)
+static int passphrase_key(const struct slot *s, const struct secret *passphrase, unsigned char ret[CRYPTO_KEY],
+			  struct err *e)
 {
-	unsigned char key[CRYPTO_KEY];
-	bool wrapped = s->type == SLOT_PASSPHRASE;
-	int r = slot_key(s, root, passphrase, key, e);
-
-	if (r == 0)
-		r = crypto_seal(key, s->nonce, p, TAG_AT, root, wrapped ? ROOT_KEY : 0, p + SLOT_HEADER, p + TAG_AT, e);
-	explicit_bzero(key, sizeof(key));
-	if (r == 0 && !wrapped)
-		secret_bytes_copy(p + SLOT_HEADER, root, ROOT_KEY);
-	if (r == 0)
-		r = checksum(p, SLOT_HEADER + ROOT_KEY, p + CHECKSUM_AT, e);
-	return r;
+	return crypto_scrypt(passphrase, s->salt, sizeof(s->salt), s->cost.log_n, s->cost.r, s->cost.p, ret, e);
 }
 
-int slot_make(const struct slot *s, const unsigned char root[ROOT_KEY], const struct secret *passphrase, struct secret *ret,
+/* Header, payload, tag and checksum at P. */
+static int slot_protect(struct slot *s, const unsigned char *root, const struct secret *given, unsigned char *p,
+			struct err *e)
+{
+	unsigned char key[CRYPTO_KEY], aad[SLOT_MAX];
+	bool encrypts = s->type == SLOT_PASSPHRASE;
+	int r = 0;
+
+	s->payload_len = ROOT_KEY;
+	if (!encrypts)
+		r = kinds[s->type].wrap(s, root, given, p + SLOT_HEADER, &s->payload_len, e);
+	if (r < 0)
+		return r;
+	header_encode(s, p);
+	r = encrypts ? passphrase_key(s, given, key, e) : header_key(s, root, key, e);
+	if (r == 0)
+		r = crypto_seal(key, s->nonce, aad, aad_copy(s, p, aad), root, encrypts ? ROOT_KEY : 0, p + SLOT_HEADER,
+				p + TAG_AT, e);
+	explicit_bzero(key, sizeof(key));
+	return r < 0 ? r : checksum(p, SLOT_HEADER + s->payload_len, p + CHECKSUM_AT, e);
+}
+
+int slot_make(const struct slot *s, const unsigned char root[ROOT_KEY], const struct secret *given, struct secret *ret,
 	      struct err *e)
 {
 	AUTO_SECRET struct secret file = { 0 };
 	struct slot full = *s;
 	int r;
 
-	if (s->type != SLOT_PLAIN && s->type != SLOT_PASSPHRASE)
+	if (s->type != SLOT_PASSPHRASE && !kinds[s->type].wrap)
 		return err_set(e, EOPNOTSUPP, "this type of root-key slot cannot be made yet");
-	full.payload_len = ROOT_KEY;
 	r = root_id(root, full.root_id, e);
 	if (r == 0)
 		r = random_bytes(full.salt, sizeof(full.salt), e);
 	if (r == 0)
 		r = random_bytes(full.nonce, sizeof(full.nonce), e);
 	if (r == 0)
-		r = secret_alloc(&file, SLOT_HEADER + ROOT_KEY, e);
+		r = secret_alloc(&file, SLOT_MAX, e);
+	if (r == 0)
+		r = slot_protect(&full, root, given, file.data, e);
 	if (r < 0)
 		return r;
-	file.len = SLOT_HEADER + ROOT_KEY;
-	header_encode(&full, file.data);
-	r = slot_protect(&full, root, passphrase, file.data, e);
-	if (r < 0)
-		return r;
+	file.len = SLOT_HEADER + full.payload_len;
 	*ret = TAKE(file);
 	return 0;
 }
 
-static int check_root(const struct slot *s, const unsigned char *root, struct err *e)
+int slot_verify(const void *data, const struct slot *s, const unsigned char root[ROOT_KEY], struct err *e)
 {
-	unsigned char id[ROOT_ID];
+	unsigned char key[CRYPTO_KEY], aad[SLOT_MAX], id[ROOT_ID];
 	int r = root_id(root, id, e);
 
 	if (r == 0 && !crypto_equal(id, s->root_id, ROOT_ID))
-		r = err_set(e, EBADMSG, "holds another key than it says");
-	return r;
+		return err_set(e, EBADMSG, "holds another key than it says");
+	if (r < 0 || s->type == SLOT_PASSPHRASE)
+		return r;
+	r = header_key(s, root, key, e);
+	if (r == 0)
+		r = crypto_open(key, s->nonce, aad, aad_copy(s, data, aad), NULL, 0, s->tag, NULL, e);
+	explicit_bzero(key, sizeof(key));
+	return r == -EBADMSG ? err_set(e, EBADMSG, "tampered with") : r;
 }
 
-int slot_open(const void *data, const struct slot *s, const struct secret *passphrase, unsigned char ret_root[ROOT_KEY],
+static int passphrase_open(const void *data, const struct slot *s, const struct secret *passphrase, unsigned char *ret_root,
+			   struct err *e)
+{
+	unsigned char key[CRYPTO_KEY], aad[SLOT_MAX];
+	int r = passphrase_key(s, passphrase, key, e);
+
+	if (r == 0)
+		r = crypto_open(key, s->nonce, aad, aad_copy(s, data, aad), s->payload, ROOT_KEY, s->tag, ret_root, e);
+	explicit_bzero(key, sizeof(key));
+	return r == -EBADMSG ? err_set(e, EACCES, "wrong passphrase") : r;
+}
+
+int slot_open(const void *data, const struct slot *s, const struct secret *given, unsigned char ret_root[ROOT_KEY],
 	      struct err *e)
 {
-	unsigned char key[CRYPTO_KEY], aad[TAG_AT];
-	bool wrapped = s->type == SLOT_PASSPHRASE;
 	int r;
 
-	if (s->type != SLOT_PLAIN && !wrapped)
+	if (s->type == SLOT_PASSPHRASE)
+		r = passphrase_open(data, s, given, ret_root, e);
+	else if (kinds[s->type].unwrap)
+		r = kinds[s->type].unwrap(s, given, ret_root, e);
+	else
 		return err_set(e, EOPNOTSUPP, "root-key slots of type %u cannot be opened yet", s->type);
-	memcpy(aad, data, sizeof(aad));
-	memset(aad + CHECKSUM_AT, 0, CRYPTO_HASH);
-	r = slot_key(s, s->payload, passphrase, key, e);
 	if (r == 0)
-		r = crypto_open(key, s->nonce, aad, sizeof(aad), s->payload, wrapped ? ROOT_KEY : 0, s->tag, ret_root, e);
-	explicit_bzero(key, sizeof(key));
-	if (r == -EBADMSG)
-		return wrapped ? err_set(e, EACCES, "wrong passphrase")
-			       : err_set(e, EBADMSG, "tampered with");
-	if (r < 0)
-		return r;
-	if (!wrapped)
-		secret_bytes_copy(ret_root, s->payload, ROOT_KEY);
-	r = check_root(s, ret_root, e);
+		r = slot_verify(data, s, ret_root, e);
 	if (r < 0)
 		explicit_bzero(ret_root, ROOT_KEY);
 	return r;

@@ -13,7 +13,8 @@
  * Checksum = SHA-256 of the whole file with the checksum as zeros: it tells damage from a wrong passphrase.
  * passphrase: payload = root key under AES-256-GCM, key = scrypt(passphrase, salt).
  * plain: payload = the clear root key, tag = GCM tag of no data, key = HKDF-SHA256(root, salt, "hwkey-rtk/1 header").
- * tsk, tpm2, kernel-trusted: the payload is what that trust source made of the root key; the tag as in plain.
+ * All others: the payload is what another key or a trust source made of the root key; tag and key as in plain, but AAD =
+ * the whole file, payload too, with checksum and tag as zeros. So who has the root key can tell a genuine slot unopened.
  */
 #ifndef HWKEY_SOFT_SLOT_H
 #define HWKEY_SOFT_SLOT_H
@@ -30,7 +31,7 @@ struct secret;
 enum { SLOT_HEADER = 256, SLOT_PAYLOAD_MAX = 4096, SLOT_MAX = SLOT_HEADER + SLOT_PAYLOAD_MAX };
 enum { ROOT_KEY = CRYPTO_KEY, ROOT_ID = 16, UUID_SIZE = 16 };	/* bytes */
 
-enum slot_type { SLOT_PLAIN = 1, SLOT_PASSPHRASE, SLOT_TSK, SLOT_TPM2, SLOT_KERNEL_TRUSTED };
+enum slot_type { SLOT_PLAIN = 1, SLOT_PASSPHRASE, SLOT_TSK, SLOT_TPM2, SLOT_KERNEL_TRUSTED, SLOT_TYPES };
 
 struct slot_cost {		/* of scrypt: all zero unless the type is passphrase */
 	unsigned log_n, r, p;
@@ -45,6 +46,14 @@ struct slot {
 	size_t payload_len;
 };
 
+/* How a type makes its payload of the root key, and back; GIVEN is what the user has for it. One row of slot.c's table. */
+struct slot_kind {
+	int (*wrap)(const struct slot *, const unsigned char root[ROOT_KEY], const struct secret *given, unsigned char *ret,
+		    size_t *ret_len, struct err *e);	/* RET has room for SLOT_PAYLOAD_MAX bytes */
+	int (*unwrap)(const struct slot *, const struct secret *given, unsigned char ret_root[ROOT_KEY], struct err *e);
+	size_t payload;		/* its length; 0: any */
+};
+
 extern const struct slot_cost slot_cost_default;
 
 /* EBADMSG with a reason unless the bytes are exactly one undamaged slot. Does not ask whether it is genuine. */
@@ -52,13 +61,16 @@ int slot_parse(const void *data, size_t len, struct slot *ret, struct err *e);
 /* Where more may stand behind a slot: how long it says that it is. False: longer than LEN, or no slot. */
 bool slot_whole_len(const void *data, size_t len, size_t *ret);
 
-/* A slot file for ROOT. S says type, system, epoch and cost; the rest is filled in here. PASSPHRASE only for its type. */
-int slot_make(const struct slot *s, const unsigned char root[ROOT_KEY], const struct secret *passphrase, struct secret *ret,
+/* A slot file for ROOT. S says type, system, epoch and cost; the rest is filled in here. GIVEN for types that need it. */
+int slot_make(const struct slot *s, const unsigned char root[ROOT_KEY], const struct secret *given, struct secret *ret,
 	      struct err *e);
 
-/* The root key of a parsed slot (DATA: its bytes). EACCES: wrong passphrase; EBADMSG: tampered with. */
-int slot_open(const void *data, const struct slot *, const struct secret *passphrase, unsigned char ret_root[ROOT_KEY],
+/* The root key of a parsed slot (DATA: its bytes). EACCES: wrong passphrase or key; EBADMSG: tampered with. */
+int slot_open(const void *data, const struct slot *, const struct secret *given, unsigned char ret_root[ROOT_KEY],
 	      struct err *e);
+
+/* EBADMSG unless it was made for ROOT. Of a passphrase's slot, which does not tell more unopened, that it says so. */
+int slot_verify(const void *data, const struct slot *, const unsigned char root[ROOT_KEY], struct err *e);
 
 int root_id(const unsigned char root[ROOT_KEY], unsigned char ret[ROOT_ID], struct err *e);
 

@@ -47,6 +47,7 @@ def pks(name, command, setup=STORED, dump=OBJECTS, after=OBJECTS_AFTER, **more):
 SLOTS = STORED + "; umask 077; mkdir cred; printf old >cred/hwkey.pks-passphrase; "
 ADD = "hwkey pks-config --add-slot=passphrase --passphrase-file=cred/hwkey.pks-passphrase; "
 SLOT_DUMP = "hwkey pks-config --raw --noheadings --output SLOTS; hwkey pks-read o1"
+TSK = STORED + "; hwkey pks-tsk --new tsk; "
 PASSPHRASE_AFTER = "for p in new old; do printf $p >cred/hwkey.pks-passphrase; hwkey pks-read o1 >/dev/null && break; done; " + OBJECTS_AFTER
 
 
@@ -151,6 +152,10 @@ SCENARIOS = [
     pks("pks-replace-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--replace", "--passphrase-file={W}/new"],
         SLOTS + ADD + "hwkey pks-config --remove-slot=plain; printf new >new",
         "for p in new old; do printf $p >cred/hwkey.pks-passphrase; hwkey pks-read o1 && echo $p; done; true", after=PASSPHRASE_AFTER, slow=True),
+    output("pks-tsk-new", ["hwkey", "pks-tsk", "--new", "{W}/out"], "", "hwkey pks-tsk --set out && hwkey pks-tsk --check out"),
+    pks("pks-tsk", ["hwkey", "pks-tsk", "--set", "{W}/tsk"], TSK, SLOT_DUMP),
+    pks("pks-tsk-replace", ["hwkey", "pks-tsk", "--set", "{W}/new", "--replace"], TSK + "hwkey pks-tsk --set tsk; hwkey pks-tsk --new new",
+        "for f in tsk new; do ! hwkey pks-tsk --check $f || echo $f; done; " + SLOT_DUMP),
     volume("luks-format", ["hwkey", "luks-format", "{W}/vol", "k1"], KEYS + "truncate -s 20M vol; cp --sparse=always vol blank", FORMATTED,
            "hwkey luks-open --test vol >/dev/null || hwkey luks-format vol k1 --force --batch; " + VOLUME_AFTER, accept=(b"unfinished\n",)),
     volume("luks-format-new", ["hwkey", "luks-format", "{W}/vol", "k1", "--size", "20M"], KEYS,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backends/soft/slot.h"
+#include "backends/soft/tsk.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -15,29 +15,34 @@
 
 static const unsigned char root[ROOT_KEY] = "the root key of the keystore....";
 
-/* PASSPHRASE NULL: a plain slot. The cheapest scrypt there is. */
+/* PASSPHRASE NULL: a plain slot; 32 bytes: one of a trusted system key. The cheapest scrypt there is. */
 static void make(const char *passphrase, struct secret *ret)
 {
-	struct slot s = { .type = passphrase ? SLOT_PASSPHRASE : SLOT_PLAIN, .system = "system's uuid...", .epoch = 9 };
+	bool tsk = passphrase && strlen(passphrase) == TSK_KEY;
+	struct slot s = { .type = tsk ? SLOT_TSK : passphrase ? SLOT_PASSPHRASE : SLOT_PLAIN, .system = "system's uuid...", .epoch = 9 };
 	AUTO_SECRET struct secret p = { 0 };
 	struct err e;
 
 	if (passphrase) {
-		s.cost = (struct slot_cost){ 1, 1, 1 };
+		s.cost = tsk ? (struct slot_cost){ 0 } : (struct slot_cost){ 1, 1, 1 };
 		assert_int_equal(secret_copy(&p, passphrase, strlen(passphrase), &e), 0);
 	}
 	assert_int_equal(slot_make(&s, root, &p, ret, &e), 0);
-	assert_int_equal(ret->len, SLOT_HEADER + ROOT_KEY);
+	assert_int_equal(ret->len, SLOT_HEADER + (tsk ? TSK_PAYLOAD : ROOT_KEY));
 }
 
-static int reopen(const void *data, size_t len, const char *passphrase, unsigned char *ret)
+/* What the types are given. */
+static const char *const given[] = { NULL, "secret", "the key that the admin keeps him" };
+static const char *const wrong[] = { NULL, "Secret", "the key that the admin keeps her" };
+
+static int reopen(const void *data, size_t len, const char *with, unsigned char *ret)
 {
 	AUTO_SECRET struct secret p = { 0 };
 	struct err e = { 0 };
 	struct slot s;
 	int r = slot_parse(data, len, &s, &e);
 
-	assert_int_equal(secret_copy(&p, passphrase, strlen(passphrase), &e), 0);
+	assert_int_equal(secret_copy(&p, with ? with : "", with ? strlen(with) : 0, &e), 0);
 	return r < 0 ? r : slot_open(data, &s, &p, ret, &e);
 }
 
@@ -46,21 +51,21 @@ static void there_and_back(void **state)
 	static const unsigned char nothing[ROOT_KEY];
 
 	(void)state;
-	for (int wrapped = 0; wrapped < 2; wrapped++) {
+	for (size_t type = 0; type < ARRAY_SIZE(given); type++) {
 		AUTO_SECRET struct secret f = { 0 };
 		unsigned char got[ROOT_KEY] = { 0 };
 		struct slot s;
 		struct err e;
 
-		make(wrapped ? "secret" : NULL, &f);
-		assert_int_equal(reopen(f.data, f.len, "secret", got), 0);
+		make(given[type], &f);
+		assert_int_equal(reopen(f.data, f.len, given[type], got), 0);
 		assert_memory_equal(got, root, ROOT_KEY);
 		assert_int_equal(slot_parse(f.data, f.len, &s, &e), 0);
 		assert_int_equal(s.epoch, 9);
 		assert_memory_equal(s.system, "system's uuid...", 16);
-		assert_int_equal(memcmp(f.data + SLOT_HEADER, root, ROOT_KEY) == 0, !wrapped);
-		if (wrapped) {
-			assert_int_equal(reopen(f.data, f.len, "Secret", got), -EACCES);
+		assert_int_equal(memcmp(f.data + SLOT_HEADER, root, ROOT_KEY) == 0, !given[type]);
+		if (given[type]) {
+			assert_int_equal(reopen(f.data, f.len, wrong[type], got), -EACCES);
 			assert_memory_equal(got, nothing, ROOT_KEY);
 		}
 	}
@@ -71,13 +76,13 @@ static void every_bit_counts(void **state)
 	unsigned char got[ROOT_KEY];
 
 	(void)state;
-	for (int wrapped = 0; wrapped < 2; wrapped++) {
+	for (size_t type = 0; type < ARRAY_SIZE(given); type++) {
 		AUTO_SECRET struct secret f = { 0 };
 
-		make(wrapped ? "secret" : NULL, &f);
+		make(given[type], &f);
 		for (unsigned bit = 0; bit < 8 * f.len; bit++) {
 			f.data[bit / 8] ^= (unsigned char)(1U << bit % 8);
-			assert_int_equal(reopen(f.data, f.len, "secret", got), -EBADMSG);
+			assert_int_equal(reopen(f.data, f.len, given[type], got), -EBADMSG);
 			f.data[bit / 8] ^= (unsigned char)(1U << bit % 8);
 		}
 	}
@@ -90,10 +95,10 @@ static void every_header_bit_is_authenticated(void **state)
 	struct err e;
 
 	(void)state;
-	for (int wrapped = 0; wrapped < 2; wrapped++) {
+	for (size_t type = 0; type < ARRAY_SIZE(given); type++) {
 		AUTO_SECRET struct secret f = { 0 }, g = { 0 };
 
-		make(wrapped ? "secret" : NULL, &f);
+		make(given[type], &f);
 		assert_int_equal(secret_copy(&g, f.data, f.len, &e), 0);
 		for (unsigned bit = 0; bit < 8 * f.len; bit++) {
 			unsigned char *p = g.data;
@@ -107,8 +112,8 @@ static void every_header_bit_is_authenticated(void **state)
 			assert_int_equal(crypto_sha256(p, g.len, p + 112, &e), 0);
 			if (be_get(p + 56, 2) > 10)	/* a cost that is allowed and would take its time */
 				continue;
-			r = reopen(p, g.len, "secret", got);
-			assert_true(r == -EBADMSG || (wrapped && r == -EACCES) || r == -EOPNOTSUPP);
+			r = reopen(p, g.len, given[type], got);
+			assert_true(r == -EBADMSG || (given[type] && r == -EACCES) || r == -EOPNOTSUPP);
 		}
 	}
 }

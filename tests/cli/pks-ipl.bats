@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What opens the keystore beside its plain file, and what becomes of it at a start.
+
+setup() {
+	load helpers
+	cd "$BATS_TEST_TMPDIR"
+	store=$HWKEY_PKS_DIR/system
+	umask 077
+	boot 1
+	printf secret | hwkey pks-write --quiet a -
+}
+
+# credential NAME FILE
+credential() {
+	export CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR/credentials
+	install -D -m 600 "$2" "$CREDENTIALS_DIRECTORY/$1"
+}
+
+# flip FILE OFFSET: its lowest bit
+flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+	printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+@test "tsk: a key is made on demand, set, shown by its id only, and checked" {
+	fails 3 'no trusted system key; --new FILE makes one' hwkey pks-tsk
+	hwkey pks-tsk --new tsk 2>said
+	grep -q 'away from the machine' said
+	[ "$(stat -c %a tsk)" = 600 ]
+	grep -qxE '[0-9a-f]{64}' tsk
+	fails 7 exists hwkey pks-tsk --new tsk
+	hwkey pks-tsk --new - --quiet >other
+	not cmp -s tsk other
+	fails 3 'no trusted system key' hwkey pks-tsk --check tsk
+	[ -z "$(hwkey pks-tsk --set tsk 2>&1)" ]
+	[ "$(stat -c %a "$store/root.tsk")" = 400 ]
+	id=$(hwkey pks-tsk --raw --noheadings)
+	grep -qxE '[0-9a-f]{32}' <<<"$id"
+	[ "$(hwkey pks-tsk --json | jq -r '.tsk[0].id')" = "$id" ]
+	hwkey pks-tsk --check tsk
+	fails 4 'another trusted system key' hwkey pks-tsk --check other
+	fails 7 '--replace sets another' hwkey pks-tsk --set other
+	hwkey pks-tsk --set - --replace <other 2>said
+	grep -q 'under another key open with that key alone' said
+	fails 4 'another trusted system key' hwkey pks-tsk --check tsk
+	hwkey pks-tsk --check other
+	[ "$(hwkey pks-tsk --raw --noheadings)" != "$id" ]
+	[ "$(hwkey pks-config --json | jq -c '.keystore[0].slots')" = '["plain","tsk"]' ]
+	not grep -rqaF "$(cat other)" "$HWKEY_PKS_DIR"
+	not grep -rqaP "$(sed 's/../\\x&/g' other)" "$HWKEY_PKS_DIR"	# nor the bytes themselves
+}
+
+@test "tsk: what is no key is refused" {
+	for text in '' 00 "$(printf %063d 0)" "$(printf %063dg 0)" "$(printf %065d 0)"; do
+		printf %s "$text" >bad
+		fails 2 'not a trusted system key' hwkey pks-tsk --set bad
+		[ ! -e "$store/root.tsk" ]
+	done
+	head -c 32 /dev/urandom >raw
+	hwkey pks-tsk --set raw
+	hwkey pks-tsk --check raw
+	od -An -v -tx1 raw | tr -d ' \n' >hex
+	hwkey pks-tsk --check hex
+	chmod 644 hex
+	fails 4 'open to other users' hwkey pks-tsk --check hex
+	fails 2 'exclude each other' hwkey pks-tsk --check raw --set raw
+	fails 2 'goes with --set' hwkey pks-tsk --replace
+	fails 2 'goes with --new' hwkey pks-tsk --force-tty
+	fails 2 'show nothing' hwkey pks-tsk --set raw --json
+}
+
+@test "tsk: the key alone opens the keystore, from a credential" {
+	hwkey pks-tsk --quiet --new tsk
+	hwkey pks-tsk --set tsk
+	hwkey pks-config --quiet --remove-slot plain
+	fails 4 "credential 'hwkey.pks-tsk'" hwkey pks-read a --batch
+	credential hwkey.pks-tsk tsk
+	[ "$(hwkey pks-read a)" = secret ]
+	hwkey pks-config | grep -q 'PROTECTION *trusted system key'
+	fails 7 'the last one' hwkey pks-config --remove-slot tsk
+	printf 'correct horse' >pass
+	hwkey pks-config --quiet --add-slot passphrase --passphrase-file pass
+	[ "$(hwkey pks-read a)" = secret ]	# nobody gives the passphrase: the key does
+	credential hwkey.pks-passphrase pass
+	[ "$(hwkey pks-read a)" = secret ]
+	hwkey pks-config --quiet --remove-slot tsk
+	[ "$(hwkey pks-read a)" = secret ]
+}
+
+@test "tsk: no bit of the slot can be changed unseen" {
+	hwkey pks-tsk --quiet --new tsk
+	hwkey pks-tsk --set tsk
+	for at in 20 40 50 70 100 245 256 280 310; do
+		flip "$store/root.tsk" $at
+		fails 6 "'root.tsk'" hwkey pks-tsk
+		flip "$store/root.tsk" $at
+	done
+	hwkey pks-tsk --check tsk
+	cp "$store/root.tsk" "$store/root.passphrase"
+	rm "$store"/root.{plain,tsk}
+	fails 6 'another type than its name says' hwkey pks-read a --batch
+}
