@@ -13,6 +13,8 @@
 
 #include "err.h"
 
+enum { FIRST_SIZE = 4096 };	/* bytes: each page that the kernel keeps secret costs as much as 50 system calls */
+
 static void *map_secretmem(size_t size)
 {
 #ifdef SYS_memfd_secret
@@ -106,11 +108,26 @@ int secret_random(struct secret *ret, size_t len, struct err *e)
 	return 0;
 }
 
+static int grow(struct secret *s, size_t size, struct err *e)
+{
+	AUTO_SECRET struct secret old = TAKE(*s);
+	int r = secret_alloc(s, size, e);
+
+	if (r == 0)
+		secret_bytes_copy(s->data, old.data, old.len);
+	s->len = r == 0 ? old.len : 0;
+	return r;
+}
+
 static int fill(struct secret *s, int fd, size_t max, struct err *e)
 {
 	for (;;) {
-		ssize_t n = read(fd, s->data + s->len, s->size - s->len);
+		ssize_t n;
+		int r = s->len < s->size ? 0 : grow(s, max + 1, e);
 
+		if (r < 0)
+			return r;
+		n = read(fd, s->data + s->len, s->size - s->len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -126,7 +143,7 @@ static int fill(struct secret *s, int fd, size_t max, struct err *e)
 int secret_read(struct secret *ret, int fd, size_t max, struct err *e)
 {
 	AUTO_SECRET struct secret s = { 0 };
-	int r = secret_alloc(&s, max + 1, e);
+	int r = secret_alloc(&s, max < FIRST_SIZE ? max + 1 : FIRST_SIZE, e);
 
 	if (r == 0)
 		r = fill(&s, fd, max, e);
