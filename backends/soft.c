@@ -10,6 +10,7 @@
 
 #include "lib/env.h"
 #include "lib/file.h"
+#include "lib/sys.h"
 #include "soft/container.h"
 #include "soft/names.h"
 
@@ -39,28 +40,34 @@ static bool is_container(const char *pks_dir, const char *file)
 }
 
 /* False: neither container is whole. */
-static bool describe(const char *pks_dir, const char *grade, char *ret, size_t size)
+static bool describe(const char *pks_dir, const char *partition, const char *grade, char *ret, size_t size)
 {
-	bool a = is_container(pks_dir, SOFT_A), b = is_container(pks_dir, SOFT_B);
+	char file[2][SOFT_FILE_SIZE];
+	bool good[2];
 
-	if (a && b)
+	for (unsigned i = 0; i < 2; i++) {
+		soft_file(partition, i, file[i]);
+		good[i] = is_container(pks_dir, file[i]);
+	}
+	if (good[0] && good[1])
 		(void)snprintf(ret, size, "%s", grade);
-	else if (a || b)
-		(void)snprintf(ret, size, "'%s' is damaged, the other copy is used; %s", a ? SOFT_B : SOFT_A, grade);
+	else if (good[0] || good[1])
+		(void)snprintf(ret, size, "'%.*s' is damaged, the other copy is used; %s", SOFT_FILE_SIZE, file[good[0]],
+			       grade);
 	else
-		(void)snprintf(ret, size, "damaged: neither '%s' nor '%s' is whole", SOFT_A, SOFT_B);
-	return a || b;
+		(void)snprintf(ret, size, "damaged: neither '%s' nor '%s' is whole", file[0], file[1]);
+	return good[0] || good[1];
 }
 
 /* False: there is something, which cannot be used as it is. */
-static bool remark(const char *pks_dir, char *ret, size_t size)
+static bool remark(const char *pks_dir, const char *partition, char *ret, size_t size)
 {
 	struct stat st;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++) {
 		if (look(pks_dir, soft_slots[i].file, &st) == 0 || (i == 0 && look(pks_dir, FILE_TEMP, &st) == 0)) {
-			return describe(pks_dir, soft_slots[i].grade, ret, size);
+			return describe(pks_dir, partition, soft_slots[i].grade, ret, size);
 		}
 	}
 	r = look(pks_dir, ".", &st);
@@ -80,15 +87,38 @@ const struct backend backend_soft = {
 	.probe = probe,
 };
 
-static int probe(const struct env *env, struct device **list, struct err *e)
+static int add(const struct env *env, const char *partition, unsigned roles, struct device **list, struct err *e)
 {
 	char why[sizeof(((struct device *)0)->why)];
+	bool usable = remark(env->pks_dir, partition, why, sizeof(why));
+	int r = device_add(list, &backend_soft, env, partition, "software keystore", DEVICE_ONLINE, why, e);
 
-	bool usable = remark(env->pks_dir, why, sizeof(why));
-	int r = device_add(list, &backend_soft, env, "local", "software keystore", DEVICE_ONLINE, why, e);
-
-	for (; r == 0 && *list; list = &(*list)->next)
-		if (!(*list)->next)
+	for (; r == 0 && *list; list = &(*list)->next) {
+		if (!(*list)->next) {
 			(*list)->faulty = !usable;
+			(*list)->roles = roles;
+		}
+	}
+	return r;
+}
+
+/* All keys are under wrapping keys of the first one: the others only keep objects. */
+static int probe(const struct env *env, struct device **list, struct err *e)
+{
+	const struct env here = { 0 };		/* pks_dir is not below the sysroot */
+	char path[PATH_MAX], name[SOFT_NAME_MAX + 1], last[SOFT_NAME_MAX + 1] = "";
+	AUTO_FREE char *files = NULL;
+	size_t n = 0;
+	int r = add(env, SOFT_LOCAL, backend_soft.roles, list, e);
+
+	(void)snprintf(path, sizeof(path), "%s/" SOFT_DIR, env->pks_dir);
+	if (r < 0 || !env->partitions || sys_names(&here, path, &files, &n) < 0)
+		return r;
+	for (const char *file = files; r == 0 && n--; file += strlen(file) + 1) {
+		if (!soft_partition_of(file, name) || !strcmp(name, SOFT_LOCAL) || !strcmp(name, last))
+			continue;
+		r = add(env, name, ROLE_STORE, list, e);
+		(void)snprintf(last, sizeof(last), "%s", name);
+	}
 	return r;
 }

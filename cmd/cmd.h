@@ -15,8 +15,8 @@
 
 /* What main() prepares before run() is called, and releases after it. */
 enum need {
-	NEED_DEVICES = 1 << 0,		/* hw->devices, of backends that can do something */
-	NEED_ALL_DEVICES = 1 << 5,	/* hw->devices, those too that can only be listed */
+	NEED_DEVICES = 1 << 0,		/* hw->devices, of backends that can do something, and only one keystore of each */
+	NEED_ALL_DEVICES = 1 << 5,	/* hw->devices, every one: those too that can only be listed */
 	NEED_REPO = 1 << 1,		/* hw->repo, for reading; a missing directory is an empty repository */
 	NEED_REPO_WRITE = 1 << 2,	/* hw->repo, writer's lock held; a missing directory stays missing */
 	SHOWS = 1 << 3,			/* accepts --json, --output, --raw, --noheadings: hw->out */

@@ -21,13 +21,15 @@ static void print_keys(struct hwkey *hw)
 			puts(names[i]);
 }
 
-static void print_devices(struct hwkey *hw)
+static void print_devices(struct hwkey *hw, unsigned role)
 {
 	struct err e = { 0 };
 
+	hw->env.partitions = true;
 	if (device_enumerate(&hw->env, true, &hw->devices, &e) == 0)
 		for (const struct device *d = hw->devices; d; d = d->next)
-			puts(d->id);
+			if (!role || d->roles & role)
+				puts(d->id);
 }
 
 static void print_commands(void)
@@ -45,7 +47,10 @@ static void print_candidates(struct hwkey *hw, const char *const *choices, enum 
 		print_keys(hw);
 		break;
 	case COMPLETE_DEVICE:
-		print_devices(hw);
+		print_devices(hw, 0);
+		break;
+	case COMPLETE_STORE:
+		print_devices(hw, ROLE_STORE);
 		break;
 	case COMPLETE_FILE: case COMPLETE_VOLUME:
 		puts("#file");
@@ -110,7 +115,7 @@ static const struct opt *option_of_value(const struct opt_group *g, size_t n, in
 
 static const char *const kinds[] = {
 	[COMPLETE_NONE] = "none", [COMPLETE_FILE] = "file", [COMPLETE_DIR] = "dir", [COMPLETE_KEY] = "ask",
-	[COMPLETE_DEVICE] = "ask", [COMPLETE_VOLUME] = "file", [COMPLETE_OBJECT] = "none",
+	[COMPLETE_DEVICE] = "ask", [COMPLETE_STORE] = "ask", [COMPLETE_VOLUME] = "file", [COMPLETE_OBJECT] = "none",
 };
 
 static void print_option_words(const struct cmd *c, const struct opt *opts)

@@ -82,6 +82,7 @@ static int list_all(struct hwkey *hw, const struct list_options *o, const struct
 	memcpy(chosen, columns, sizeof(columns));
 	chosen[ARRAY_SIZE(columns) - 2].hidden = !hw->verbose;
 	hw->env.thorough = hw->verbose;
+	hw->env.partitions = true;
 	r = device_enumerate(&hw->env, true, &hw->devices, e);
 	if (r == 0)
 		r = check_ids(hw->devices, args, e);

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct opts { char *store, *size, *add_slot, *remove_slot, *passphrase_file; bool replace, power11; };
+struct opts {
+	char *store, *size, *add_slot, *remove_slot, *passphrase_file;
+	bool replace, power11, create, remove;
+};
 CMD_OPTS(struct opts);
 
 enum { SIZE_LIMIT = 1 << 30 };		/* what is surely no size */
@@ -16,6 +19,8 @@ static const char *const removable[] = { "plain", "passphrase", "tsk", NULL };
 static const struct opt opts[] = {
 	OPT_STR(struct opts, size, "size", 0, "SIZE", "Make it so large, in bytes or, with K, KiB; 0 disables it"),
 	OPT_FLAG(struct opts, power11, "power11", 0, "Let it be larger than 64K, as on Power11"),
+	OPT_FLAG(struct opts, create, "create", 0, "Make the keystore that --store names"),
+	OPT_FLAG(struct opts, remove, "remove", 0, "Remove it, if it is disabled"),
 	OPT_STR(struct opts, add_slot, "add-slot", 0, "SLOT", "Add a way to open the keystore: plain or passphrase",
 		.choices = slots),
 	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one of them or tsk, but never the last",
@@ -95,6 +100,35 @@ static int resize(struct hwkey *hw, const struct opts *o, const struct device *d
 	return r;
 }
 
+/* Beside the first of the backend that has such: no name is that of another backend's device. */
+static int create(struct hwkey *hw, const struct opts *o, struct err *e)
+{
+	const struct store_ops *ops;
+	struct device *dev;
+	size_t size = 0;
+	int r = o->size ? parse_size(o->size, &size, e) : 0;
+
+	if (r == 0)
+		r = pks_open(hw, "local", &dev, &ops, e);
+	if (r == 0 && !ops->create)
+		r = err_set(e, EOPNOTSUPP, "keystore '%s' is the only one", dev->id);
+	for (const struct device *d = hw->devices; r == 0 && d; d = d->next)
+		if (d->backend != dev->backend && !strcmp(d->id, o->store))
+			r = err_set(e, EEXIST, "device '%s' (%s) has that name", d->id, d->backend->name);
+	return r < 0 ? r : ops->create(dev, o->store, o->power11, o->size ? &size : NULL, e);
+}
+
+static int destroy(struct hwkey *hw, const struct opts *o, struct err *e)
+{
+	const struct store_ops *ops;
+	struct device *dev;
+	int r = pks_open(hw, o->store, &dev, &ops, e);
+
+	if (r == 0 && !ops->destroy)
+		r = err_set(e, EOPNOTSUPP, "keystore '%s' is always there", dev->id);
+	return r < 0 ? r : ops->destroy(dev, e);
+}
+
 static int check(const struct hwkey *hw, const struct opts *o, struct err *e)
 {
 	if (!o->add_slot && o->replace)
@@ -103,8 +137,12 @@ static int check(const struct hwkey *hw, const struct opts *o, struct err *e)
 		return err_set(e, EINVAL, "--passphrase-file goes with --add-slot=passphrase");
 	if (o->add_slot && o->remove_slot && !strcmp(o->add_slot, o->remove_slot))
 		return err_set(e, EINVAL, "slot '%s' cannot be added and removed at once", o->add_slot);
-	if ((o->size || o->power11) && (o->add_slot || o->remove_slot || shows_asked(&hw->out)))
-		return err_set(e, EINVAL, "--size and --power11 stand alone, and show nothing");
+	if ((o->create || o->remove) && !o->store)
+		return err_set(e, EINVAL, "--create and --remove need --store");
+	if (o->remove && (o->create || o->size || o->power11))
+		return err_set(e, EINVAL, "--remove stands alone");
+	if ((o->size || o->power11 || o->create || o->remove) && (o->add_slot || o->remove_slot || shows_asked(&hw->out)))
+		return err_set(e, EINVAL, "--size, --power11, --create, --remove go with no other change, show nothing");
 	if ((o->add_slot || o->remove_slot) && shows_asked(&hw->out))
 		return err_set(e, EINVAL,
 			       "--add-slot and --remove-slot show nothing: leave out --json, --output and the like");
@@ -119,6 +157,10 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	int r = check(hw, o, e);
 
 	(void)args;
+	if (r == 0 && o->create)
+		return create(hw, o, e);
+	if (r == 0 && o->remove)
+		return destroy(hw, o, e);
 	if (r == 0)
 		r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r < 0)

@@ -7,7 +7,7 @@
 
 enum { PASSWORD_FILE_MAX = 4096, TYPED_MAX = 511 };	/* bytes: of a file, of a line that a terminal gives */
 
-const char *const pks_stores[] = { "local", NULL }, *const pks_consumers[] = { "firmware", "bootloader", "os", NULL };
+const char *const pks_consumers[] = { "firmware", "bootloader", "os", NULL };
 
 static const struct {
 	uint32_t bit;
@@ -19,12 +19,22 @@ static const struct {
 	{ POLICY_HVPROVISIONED, "hvprovisioned" },
 };
 
+int pks_enumerate(struct hwkey *hw, struct err *e)
+{
+	device_free_list(hw->devices);
+	hw->devices = NULL;
+	hw->env.partitions = true;
+	return device_enumerate(&hw->env, true, &hw->devices, e);
+}
+
 int pks_open(struct hwkey *hw, const char *store, struct device **ret, const struct store_ops **ret_ops, struct err *e)
 {
 	const struct backend_ops *ops;
 	struct device *dev;
-	int r = device_select(hw->devices, ROLE_STORE, store, &dev, e);
+	int r = store && !hw->env.partitions ? pks_enumerate(hw, e) : 0;
 
+	if (r == 0)
+		r = device_select(hw->devices, ROLE_STORE, store, &dev, e);
 	if (r == 0)
 		r = backend_ops(dev, &ops, e);
 	if (r < 0)
@@ -192,7 +202,8 @@ int pks_policy_parse(const char *list, uint32_t *ret, struct err *e)
 }
 
 static const struct column info_columns[] = {
-	{ "UUID", OUT_STRING, false }, { "SLOTS", OUT_LIST, false }, { "PROTECTION", OUT_STRING, false },
+	{ "STORE", OUT_STRING, false }, { "UUID", OUT_STRING, false },
+	{ "SLOTS", OUT_LIST, false }, { "PROTECTION", OUT_STRING, false },
 	{ "SIZE", OUT_NUMBER, false }, { "MAX", OUT_NUMBER, false }, { "PENDING", OUT_NUMBER, false },
 	{ "USED", OUT_NUMBER, false }, { "OBJECTS", OUT_NUMBER, false },
 	{ "GENERATION", OUT_NUMBER, false }, { "PASSWORDS", OUT_LIST, false }, { "LOCKED", OUT_LIST, false },
@@ -218,7 +229,7 @@ int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store
 	(void)snprintf(generation, sizeof(generation), "%llu", (unsigned long long)info.generation);
 	r = out_open(&out, "keystore", info_columns, &hw->out, e);
 	if (r == 0)
-		r = out_row(out, (const char *const[]){ info.uuid, info.slots, info.protection, size, max,
+		r = out_row(out, (const char *const[]){ dev->id, info.uuid, info.slots, info.protection, size, max,
 							info.pending ? pending : NULL, used, objects,
 							generation, info.passwords[0] ? info.passwords : NULL,
 							info.locked[0] ? info.locked : NULL,

@@ -7,13 +7,13 @@
 
 enum { PKS_DATA_MAX = 131072 };		/* bytes: the largest partition there is */
 
-extern const char *const pks_stores[], *const pks_consumers[];
+extern const char *const pks_consumers[];
 
 /* What says which object, in each command's options as .from. */
 struct pks_options { char *store, *consumer, *password_file; bool label_hex; };
 
 #define PKS_OPT_STORE(s, m) \
-	OPT_STR(s, m, "store", 0, "STORE", "Use this keystore: local (default)", .choices = pks_stores)
+	OPT_STR(s, m, "store", 0, "STORE", "Use this keystore, not local", .complete = COMPLETE_STORE)
 #define PKS_OPT_CONSUMER(s, m) \
 	OPT_STR(s, m, "consumer", 0, "CONSUMER", "Whose it is: firmware, bootloader, os (default)", \
 		.choices = pks_consumers)
@@ -26,6 +26,9 @@ struct pks_options { char *store, *consumer, *password_file; bool label_hex; };
 	PKS_OPT_PASSWORD(s, from.password_file), \
 	OPT_FLAG(s, from.label_hex, "label-hex", 0, "LABEL is in hexadecimal")
 
+/* All devices, each keystore among them. */
+int pks_enumerate(struct hwkey *, struct err *e);
+/* STORE NULL: the first one. What it gives lives as long as hw->devices. */
 int pks_open(struct hwkey *, const char *store, struct device **ret, const struct store_ops **ret_ops, struct err *e);
 
 struct pks_object {			/* and the keystore that it is in, or will be */

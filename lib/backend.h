@@ -41,7 +41,7 @@ struct device {
 	enum device_state state;
 	bool faulty;			/* .why says of what; an online one is chosen all the same, and refuses */
 	unsigned roles;			/* of enum role: the backend's, or fewer where probe says so */
-	char why[128];			/* if not online what to do about it, else what protects its keys */
+	char why[160];			/* if not online what to do about it, else what protects its keys */
 	char *details;			/* more for a person, malloc'd: "name: value" lines; NULL: none */
 	bool inside;			/* a part of the last device before it that is no part: a domain of a card */
 	const struct env *env;
@@ -151,7 +151,7 @@ struct store_info {
 	char passwords[32];		/* consumers that have set one in this boot, joined by '\n' */
 	char locked[32];		/* those whose objects are closed until the next boot */
 	bool exposed;			/* other users can read its clear root key */
-	char damaged[64];		/* names of files that are damaged, joined by '\n'; empty: none */
+	char damaged[160];		/* names of files that are damaged, joined by '\n'; empty: none */
 };
 
 enum write_flags {
@@ -187,6 +187,13 @@ struct store_ops {
 	int (*tsk)(const struct device *, const struct secret *given, char ret_id[33], struct err *e);
 	/* POWER11: lets it be larger from now on. SIZE, if not NULL: its new total, 0 disables; see store_info.pending. */
 	int (*resize)(const struct device *, bool power11, const size_t *size, struct err *e);
+	/*
+	 * Makes another store beside this one, NAME, of the default size if SIZE is NULL: EEXIST; ENOSPC: too much with
+	 * the others. NULL: there is only one.
+	 */
+	int (*create)(const struct device *, const char *name, bool power11, const size_t *size, struct err *e);
+	/* Removes one that was made so and is disabled: EBUSY. */
+	int (*destroy)(const struct device *, struct err *e);
 	/*
 	 * Sets a consumer's password, once in a boot (EEXIST): CHOSEN, or if NULL a random one, which RET_GENERATED gets
 	 * and the user keyring keeps.

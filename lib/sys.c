@@ -259,11 +259,10 @@ static int names_sort(const struct names *names, char **ret)
 	return 0;
 }
 
-int sys_names(const struct env *env, const char *path, char **ret, size_t *ret_n)
+int dir_names_sorted(int dirfd, char **ret, size_t *ret_n)
 {
-	AUTO_CLOSE int fd = sys_open(env, path, O_RDONLY | O_DIRECTORY);
 	struct names names = { 0 };
-	int r = fd < 0 ? fd : dir_names(fd, name_add, &names);
+	int r = dir_names(dirfd, name_add, &names);
 
 	if (r == 0)
 		r = names_sort(&names, ret);
@@ -271,6 +270,13 @@ int sys_names(const struct env *env, const char *path, char **ret, size_t *ret_n
 	if (r == 0)
 		*ret_n = names.n;
 	return r;
+}
+
+int sys_names(const struct env *env, const char *path, char **ret, size_t *ret_n)
+{
+	AUTO_CLOSE int fd = sys_open(env, path, O_RDONLY | O_DIRECTORY);
+
+	return fd < 0 ? fd : dir_names_sorted(fd, ret, ret_n);
 }
 
 bool sys_bound(const struct env *env, const char *driver, char *ret, size_t size)

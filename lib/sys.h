@@ -38,6 +38,7 @@ int text_number(const char *text, int base, long *ret);		/* nothing but digits, 
 /* Calls SEE with each name in DIRFD but "." and "..", in no order, until it returns other than 0. */
 int dir_names(int dirfd, int (*see)(void *ctx, const char *name), void *ctx);
 /* Sorted; *ret is malloc'd, one after the other with their NULs, *ret_n of them. -ENOENT: no directory. */
+int dir_names_sorted(int dirfd, char **ret, size_t *ret_n);
 int sys_names(const struct env *, const char *path, char **ret, size_t *ret_n);
 
 /* Has the kernel the key type "trusted"? 0 yes, -ENODEV no, -errno unknown. No key is made. */

@@ -77,12 +77,11 @@ static int boot_key(const struct session *session, unsigned char ret[ROOT_KEY], 
 }
 
 /* Of the directory, or with FILE of what is in it. */
-static int boot_path(const struct env *env, const struct session *session, const char *file, char ret[PATH_MAX],
-		     struct err *e)
+static int boot_path(const struct env *env, const struct boot *b, const char *file, char ret[PATH_MAX], struct err *e)
 {
 	char hex[2 * UUID_SIZE + 1], rel[sizeof(hex) + 64];
 
-	hex_encode(session->system, UUID_SIZE, hex);
+	hex_encode(b->partition, UUID_SIZE, hex);
 	(void)snprintf(rel, sizeof(rel), "/run/hwkey/pks/%s%s%s", hex, file ? "/" : "", file ? file : "");
 	return sysroot_path(env, rel, ret, PATH_MAX, e);
 }
@@ -92,9 +91,10 @@ size_t boot_room(size_t partition)
 	return partition + CONTAINER_SIZE_STEP;
 }
 
-static void boot_new(struct boot *ret, unsigned char *memory, size_t size)
+static void boot_new(struct boot *ret, const unsigned char *partition, unsigned char *memory, size_t size)
 {
 	*ret = (struct boot){ .memory = memory, .size = size };
+	memcpy(ret->partition, partition, UUID_SIZE);
 	objects_init(&ret->objects, memory + BOOT_HEADER, size - BOOT_HEADER);
 }
 
@@ -107,7 +107,8 @@ static int boot_open(struct boot *b, const struct session *session, const struct
 
 	if (r == 0)
 		r = container_parse(file->data, file->len, ret, e);
-	if (r == 0 && (memcmp(ret->root_id, id, ROOT_ID) != 0 || ret->size > b->size))
+	if (r == 0 && (memcmp(ret->root_id, id, ROOT_ID) != 0 || memcmp(ret->partition, b->partition, UUID_SIZE) != 0 ||
+		       ret->size > b->size))
 		r = err_set(e, EBADMSG, "not the state of this keystore");
 	if (r == 0)
 		r = container_open(ret, file->data, key, b->memory, e);
@@ -120,7 +121,7 @@ static int boot_take(struct boot *b, const struct env *env, const struct session
 		     struct err *e)
 {
 	unsigned char id[CRYPTO_HASH] = { 0 };
-	struct container c;
+	struct container c = { 0 };
 	int r = boot_id_read(env, id, e);
 
 	if (r == 0)
@@ -128,24 +129,26 @@ static int boot_take(struct boot *b, const struct env *env, const struct session
 	if (r < 0)
 		return r;
 	if (memcmp(c.previous, id, sizeof(id)) != 0) {
-		boot_new(b, b->memory, b->size);
+		boot_new(b, c.partition, b->memory, b->size);
 		return 0;
 	}
 	memset(b->memory + c.size, 0, b->size - c.size);
 	r = boot_parse(b->memory, b->size, b, e);
+	memcpy(b->partition, c.partition, UUID_SIZE);
 	b->generation = c.generation;
 	return r;
 }
 
-int boot_load(struct boot *ret, const struct env *env, const struct session *session, unsigned char *memory,
-	      size_t size, struct err *e)
+int boot_load(struct boot *ret, const struct env *env, const struct session *session,
+	      const unsigned char partition[UUID_SIZE], unsigned char *memory, size_t size, struct err *e)
 {
 	AUTO_BLOB struct blob file = { 0 };
 	struct boot b;
 	char path[PATH_MAX];
-	int r = boot_path(env, session, BOOT_FILE, path, e);
+	int r;
 
-	boot_new(&b, memory, size);
+	boot_new(&b, partition, memory, size);
+	r = boot_path(env, &b, BOOT_FILE, path, e);
 	if (r < 0)
 		return r;
 	r = file_read_at(AT_FDCWD, path, CONTAINER_MAX, &file, e);
@@ -159,18 +162,19 @@ int boot_load(struct boot *ret, const struct env *env, const struct session *ses
 	return 0;
 }
 
-void boot_unknown(struct boot *ret, uint64_t generation, unsigned char *memory, size_t size)
+void boot_unknown(struct boot *ret, const unsigned char partition[UUID_SIZE], uint64_t generation, unsigned char *memory,
+		  size_t size)
 {
-	boot_new(ret, memory, size);
+	boot_new(ret, partition, memory, size);
 	ret->here = true;
 	ret->unflushed = generation;
 }
 
 /* Others may pass through, not look: that there is no file for them is seen as that. */
-static int boot_directory(const struct env *env, const struct session *session, int *ret, struct err *e)
+static int boot_directory(const struct env *env, const struct boot *b, int *ret, struct err *e)
 {
 	char path[PATH_MAX];
-	int fd, r = boot_path(env, session, NULL, path, e);
+	int fd, r = boot_path(env, b, NULL, path, e);
 
 	if (r < 0)
 		return r;
@@ -204,7 +208,7 @@ int boot_save(struct boot *b, const struct env *env, const struct session *sessi
 	if (used < CONTAINER_SIZE_MIN)
 		used = CONTAINER_SIZE_MIN;
 	c.size = (uint32_t)((used + CONTAINER_SIZE_STEP - 1) / CONTAINER_SIZE_STEP * CONTAINER_SIZE_STEP);
-	memcpy(c.partition, session->system, UUID_SIZE);
+	memcpy(c.partition, b->partition, UUID_SIZE);
 	if (r == 0)
 		r = boot_key(session, key, c.root_id, e);
 	if (r == 0)
@@ -215,7 +219,7 @@ int boot_save(struct boot *b, const struct env *env, const struct session *sessi
 	}
 	explicit_bzero(key, sizeof(key));
 	if (r == 0)
-		r = boot_directory(env, session, &dir, e);
+		r = boot_directory(env, b, &dir, e);
 	if (r == 0)
 		r = file_write_at(dir, BOOT_FILE, file.data, file.len, &attr, true, e);
 	if (r < 0)

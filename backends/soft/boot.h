@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a keystore knows until the next boot: passwords, locks, transient objects. It is in SYSROOT/run/hwkey/pks/UUID/boot,
- * a container (container.h) whose root key is HKDF-SHA256(root key, "", "hwkey-pks/1 boot"), with the boot id and 16 zeros
- * in place of the previous header's hash: a file that authenticates and is of another boot is as none. Any other that does
- * not open may hold a password: whoever needs to know is refused. Contents, multi-byte fields big-endian:
+ * What a partition knows until the next boot: passwords, locks, transient objects. It is in SYSROOT/run/hwkey/pks/UUID,
+ * file boot: a container (container.h) whose root key is HKDF-SHA256(root key, "", "hwkey-pks/1 boot"), with the boot id
+ * and 16 zeros in place of the previous header's hash: a file that authenticates and is of another boot is as none. Any
+ * other that does not open may hold a password: whoever needs to know is refused. Contents, multi-byte fields big-endian:
  *
  *   0  8 "HWKEYIPL"        8  2 version 1          10  6 zero              16  8 generation that may not be on disk, or 0
  *  24  8 zero             32 72 of consumer 1     104 72 of consumer 2    176 72 of consumer 3    248  8 zero
@@ -36,6 +36,7 @@ struct boot_consumer {
 };
 
 struct boot {
+	unsigned char partition[UUID_SIZE];
 	bool here;			/* this boot has one already */
 	uint64_t generation;		/* of the file */
 	uint64_t unflushed;		/* generation of the store that may not be on disk; 0: all is */
@@ -51,10 +52,11 @@ int boot_parse(void *data, size_t size, struct boot *ret, struct err *e);
 /* Of MEMORY, for a partition of that size. Objects take less than they are charged; the rest is for the header. */
 size_t boot_room(size_t partition);
 /* None, or another boot's: an empty one, .here false. An error, which names the file: what is in it cannot be told. */
-int boot_load(struct boot *ret, const struct env *, const struct session *, unsigned char *memory, size_t size,
-	      struct err *e);
+int boot_load(struct boot *ret, const struct env *, const struct session *, const unsigned char partition[UUID_SIZE],
+	      unsigned char *memory, size_t size, struct err *e);
 /* For who needs no more than not to change it: one that is there; GENERATION, the store's, may not be on disk. */
-void boot_unknown(struct boot *ret, uint64_t generation, unsigned char *memory, size_t size);
+void boot_unknown(struct boot *ret, const unsigned char partition[UUID_SIZE], uint64_t generation, unsigned char *memory,
+		  size_t size);
 /* The caller holds the lock. EOPNOTSUPP where the system tells no boot. */
 int boot_save(struct boot *, const struct env *, const struct session *, struct err *e);
 

@@ -15,7 +15,7 @@
 
 static const struct file_attr container_attr = { 0600, (gid_t)-1 };
 
-static int write_container(int dir, unsigned which, struct container *c, const unsigned char *root, const void *plain,
+static int write_container(int dir, const char *file, struct container *c, const unsigned char *root, const void *plain,
 			   struct err *e)
 {
 	AUTO_BLOB struct blob b = { 0 };
@@ -26,26 +26,30 @@ static int write_container(int dir, unsigned which, struct container *c, const u
 	if (r == 0)
 		r = container_seal(c, root, plain, &b, e);
 	if (r == 0)
-		r = file_write_at(dir, container_files[which], b.data, b.len, &container_attr, true, e);
+		r = file_write_at(dir, file, b.data, b.len, &container_attr, true, e);
 	return r < 0 ? r : crypto_sha256(b.data, CONTAINER_HEADER, c->previous, e);
 }
 
 /* Both files from the start: a commit then only overwrites blocks that are there. */
-static int write_containers(int dir, const struct session *session, struct err *e)
+int containers_create(int dir, const char *partition, const struct session *session, const struct container *c,
+		      struct err *e)
 {
 	AUTO_SECRET struct secret plain = { 0 };
-	struct container c = { .size = STORE_SIZE_DEFAULT, .time = (uint64_t)time(NULL) };
+	struct container next = *c;
+	char file[SOFT_FILE_SIZE];
 	struct objects empty;
-	int r = secret_alloc(&plain, STORE_SIZE_DEFAULT, e);
+	int r = secret_alloc(&plain, c->size, e);
 
 	if (r < 0)
 		return r;
-	objects_init(&empty, plain.data, STORE_SIZE_DEFAULT);
-	memcpy(c.partition, session->system, UUID_SIZE);
-	r = root_id(session->root, c.root_id, e);
-	for (unsigned i = 0; r == 0 && i < 2; i++)
-		r = write_container(dir, i, &c, session->root, plain.data, e);
-	return r;
+	objects_init(&empty, plain.data, c->size);
+	next.time = (uint64_t)time(NULL);
+	r = root_id(session->root, next.root_id, e);
+	for (unsigned i = 0; r == 0 && i < 2; i++) {
+		soft_file(partition, i, file);
+		r = write_container(dir, file, &next, session->root, plain.data, e);
+	}
+	return r < 0 ? r : dir_sync(dir, e);
 }
 
 /* A new root key and system; the UUID is a random one (RFC 9562, version 4). */
@@ -66,18 +70,20 @@ static int session_new(struct secret *ret, struct err *e)
 static int fill(int dir, struct err *e)
 {
 	AUTO_SECRET struct secret secret = { 0 };
+	struct container c = { .size = STORE_SIZE_DEFAULT };
 	const struct session *session;
 	int r = session_new(&secret, e);
 
 	if (r < 0)
 		return r;
 	session = (const struct session *)(void *)secret.data;
+	memcpy(c.partition, session->system, UUID_SIZE);
 	r = root_wipe_temp(dir, e);
 	if (r == 0)
 		r = root_slot_write(dir, root_slot_find("plain"), session, NULL, true, e);
 	if (r == 0)
-		r = write_containers(dir, session, e);
-	return r < 0 ? r : dir_sync(dir, e);
+		r = containers_create(dir, SOFT_LOCAL, session, &c, e);
+	return r;
 }
 
 int store_create(int top, struct err *e)

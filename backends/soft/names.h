@@ -3,13 +3,43 @@
 #ifndef HWKEY_SOFT_NAMES_H
 #define HWKEY_SOFT_NAMES_H
 
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "slot.h"
 
 #define SOFT_LOCK ".lock"	/* of writers */
 #define SOFT_DIR "system"	/* made whole by the first use, then never again */
 #define SOFT_NEW ".new"		/* what it is called until it is whole */
-#define SOFT_A "local.A"	/* containers: the newer one counts */
-#define SOFT_B "local.B"
+#define SOFT_LOCAL "local"	/* the partition that is always there */
+
+enum { SOFT_NAME_MAX = 32, SOFT_FILE_SIZE = SOFT_NAME_MAX + 3 };	/* bytes: of a partition; NAME.A and a NUL */
+
+/* Of a partition: lower-case letters, digits, and '-' but not in front. */
+static inline bool soft_is_name(const char *name, size_t len)
+{
+	return len >= 1 && len <= SOFT_NAME_MAX && name[0] != '-' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") >= len;
+}
+
+/* Each has two containers, NAME.A and NAME.B: the newer one counts. */
+static inline void soft_file(const char *partition, unsigned which, char ret[SOFT_FILE_SIZE])
+{
+	(void)snprintf(ret, SOFT_FILE_SIZE, "%.*s.%c", SOFT_NAME_MAX, partition, which ? 'B' : 'A');
+}
+
+/* The partition that a container called FILE is of. */
+static inline bool soft_partition_of(const char *file, char ret[SOFT_NAME_MAX + 1])
+{
+	size_t len = strlen(file);
+
+	if (len < 3 || (strcmp(file + len - 2, ".A") != 0 && strcmp(file + len - 2, ".B") != 0) ||
+	    !soft_is_name(file, len - 2))
+		return false;
+	(void)snprintf(ret, SOFT_NAME_MAX + 1, "%.*s", (int)(len - 2), file);
+	return true;
+}
 
 /* The root-key slots, weakest first: with one of them in a thief's hands the others protect nothing. */
 struct soft_slot {

@@ -29,7 +29,7 @@ static void warn_stale(const struct store *s)
 
 	if (s->other == OTHER_NEWER && env->warn)
 		env->warn(env, "what is read may have been written anew since: '%s' is newer, and damaged",
-			  container_files[!s->newest]);
+			  s->files[!s->newest]);
 }
 
 static int object_read(const struct device *dev, const struct object_name *n, struct secret *ret, struct err *e)
@@ -258,11 +258,11 @@ static void format_damaged(const struct store *s, char *ret, size_t size)
 {
 	ret[0] = '\0';
 	if (s->other != OTHER_GOOD || !store_other_is_whole(s))
-		(void)snprintf(ret, size, "%s", container_files[!s->newest]);
-	for (size_t i = 0; i < ARRAY_SIZE(container_kept); i++)
-		if (faccessat(s->dir, container_kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		(void)snprintf(ret, size, "%s", s->files[!s->newest]);
+	for (size_t i = 0; i < ARRAY_SIZE(s->kept); i++)
+		if (faccessat(s->dir, s->kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", ret[0] ? "\n" : "",
-				       container_kept[i]);
+				       s->kept[i]);
 }
 
 /* Those that are locked, or that have set a password in this boot. */
@@ -288,7 +288,7 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	uuid_format(s.now.partition, info.uuid);
 	info.generation = s.now.generation;
 	info.total = s.now.flags & CONTAINER_DISABLED ? 0 : s.objects.size;
-	info.max = store_size_max(&s);
+	info.max = store_size_max(&s.now);
 	info.unconfirmed = s.boot.unflushed == s.now.generation ? s.boot.unflushed : 0;
 	info.pending = s.now.pending;
 	info.exposed = session_of(dev)->exposed;
@@ -405,6 +405,8 @@ const struct store_ops soft_store_ops = {
 	.list = object_list,
 	.info = store_describe,
 	.resize = set_size,
+	.create = partition_create,
+	.destroy = partition_remove,
 	.password = set_password,
 	.lock = lock_consumer,
 	.slot_add = slot_add,

@@ -8,9 +8,19 @@
 #include "lib/env.h"
 #include "lib/err.h"
 
-size_t store_size_max(const struct store *s)
+size_t store_size_max(const struct container *c)
 {
-	return s->now.flags & CONTAINER_POWER11 ? PARTITION_SIZE_MAX : STORE_SIZE_DEFAULT;
+	return c->flags & CONTAINER_POWER11 ? PARTITION_SIZE_MAX : STORE_SIZE_DEFAULT;
+}
+
+int store_check_size(const struct container *c, size_t size, struct err *e)
+{
+	size_t max = store_size_max(c);
+
+	if (size % CONTAINER_SIZE_STEP || size > max || (size && size < CONTAINER_SIZE_MIN))
+		return err_set(e, EINVAL, "a keystore has %d to %zu bytes in steps of %d, or 0, not %zu",
+			       CONTAINER_SIZE_MIN, max, CONTAINER_SIZE_STEP, size);
+	return 0;
 }
 
 /* The contents move to memory of the new size; the next commit keeps it. */
@@ -24,7 +34,7 @@ static int resize(struct store *s, uint32_t size, struct err *e)
 	secret_bytes_copy(m.data, s->objects.data, s->objects.used);
 	r = objects_parse(m.data, size, &s->objects, e);
 	if (r == 0)		/* there is none of this boot: that is when a size changes */
-		r = boot_load(&s->boot, s->dev->env, session_of(s->dev), m.data + size, boot_room(size), e);
+		r = boot_load(&s->boot, s->dev->env, session_of(s->dev), s->uuid, m.data + size, boot_room(size), e);
 	if (r < 0)
 		return r;
 	secret_done(&s->memory);
@@ -55,14 +65,13 @@ static int disable(struct store *s, struct err *e)
 
 static int check_size(const struct store *s, size_t size, struct err *e)
 {
-	size_t max = store_size_max(s);
+	int r = store_check_size(&s->now, size, e);
 
-	if (size % CONTAINER_SIZE_STEP || size > max || (size && size < CONTAINER_SIZE_MIN))
-		return err_set(e, EINVAL, "a keystore has %d to %zu bytes in steps of %d, or 0, not %zu",
-			       CONTAINER_SIZE_MIN, max, CONTAINER_SIZE_STEP, size);
+	if (r < 0)
+		return r;
 	if (size && size < s->now.size && !s->created && !(s->now.flags & CONTAINER_DISABLED))
 		return err_set(e, EINVAL, "a keystore does not shrink: it has %u bytes", s->now.size);
-	return 0;
+	return size > partition_claim(&s->now) ? pool_check(s, size, e) : 0;
 }
 
 static int set_size(struct store *s, size_t size, bool *ret_changed, struct err *e)

@@ -13,9 +13,6 @@
 #include "lib/err.h"
 #include "lib/file.h"
 
-const char *const container_files[2] = { SOFT_A, SOFT_B };
-const char *const container_kept[2] = { SOFT_A ".damaged", SOFT_B ".damaged" };
-
 enum { READ_TRIES = 20 };	/* a reader takes no lock: it can meet two commits in one reading */
 
 /* --- opening --------------------------------------------------------------------------------------------------- */
@@ -121,7 +118,7 @@ static int check_header(const struct store *s, const struct container *c, struct
 
 	if (r < 0)
 		return r;
-	if (memcmp(c->partition, session->system, UUID_SIZE) != 0)
+	if (memcmp(c->partition, s->uuid, UUID_SIZE) != 0)
 		return err_set(e, EBADMSG, "belongs to another keystore");
 	if (memcmp(c->root_id, id, ROOT_ID) != 0)
 		return err_set(e, EBADMSG, "was written under another root key");
@@ -138,11 +135,11 @@ static int check_header(const struct store *s, const struct container *c, struct
  */
 static int candidate_read(const struct store *s, unsigned which, struct candidate *c, struct err *e)
 {
-	int r = root_check_owner(s->dev, s->dir, container_files[which], NULL, e);
+	int r = root_check_owner(s->dev, s->dir, s->files[which], NULL, e);
 
 	if (r < 0)
 		return r;
-	r = file_read_at(s->dir, container_files[which], CONTAINER_MAX, &c->file, &c->err);
+	r = file_read_at(s->dir, s->files[which], CONTAINER_MAX, &c->file, &c->err);
 	if (r == -ENOENT)
 		(void)err_set(&c->err, ENOENT, "is missing");
 	if (r == -ENOENT || r == -ELOOP || r == -EFBIG || r == -EBADMSG) {
@@ -211,7 +208,7 @@ static int load_once(struct store *s, struct err *e)
 		return crypto_sha256(c[i].file.data, CONTAINER_HEADER, s->hash, e);
 	}
 	return err_set(e, EBADMSG, "keystore '%s' is damaged: %s: %.120s; %s: %.120s", s->dev->env->pks_dir,
-		       container_files[0], c[0].err.msg, container_files[1], c[1].err.msg);
+		       s->files[0], c[0].err.msg, s->files[1], c[1].err.msg);
 }
 
 /* A file that is damaged may be one in writing, the good one read before that: it counts if it is still the same later. */
@@ -233,6 +230,27 @@ static int load(struct store *s, struct err *e)
 	}
 }
 
+int store_name(struct store *s, const char *name, struct err *e)
+{
+	int r = partition_uuid(session_of(s->dev), name, s->uuid, e);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(s->name, sizeof(s->name), "%s", name);
+	for (unsigned i = 0; i < 2; i++) {
+		soft_file(name, i, s->files[i]);
+		(void)snprintf(s->kept[i], sizeof(s->kept[i]), "%s.damaged", s->files[i]);
+	}
+	return 0;
+}
+
+int store_load(struct store *s, const char *name, struct err *e)
+{
+	int r = store_name(s, name, e);
+
+	return r < 0 ? r : load(s, e);
+}
+
 /* Once per device. */
 static void tell_damage(const struct store *s)
 {
@@ -243,9 +261,9 @@ static void tell_damage(const struct store *s)
 	session_of(s->dev)->told = true;
 	if (env->note)
 		env->note(env, "'%s' of keystore '%s' is damaged%s; generation %llu of '%s' is used",
-			  container_files[!s->newest], env->pks_dir,
+			  s->files[!s->newest], env->pks_dir,
 			  s->other == OTHER_NEWER ? ", or its writing was cut short" : " or missing",
-			  (unsigned long long)s->now.generation, container_files[s->newest]);
+			  (unsigned long long)s->now.generation, s->files[s->newest]);
 }
 
 static bool other_opens(const struct store *s)
@@ -287,10 +305,10 @@ int store_misses(const struct store *s, struct err *e)
 {
 	if (s->other == OTHER_NEWER)
 		return err_set(e, EBADMSG, "not in generation %llu, and the newer '%s' of keystore '%s' is damaged",
-			       (unsigned long long)s->now.generation, container_files[!s->newest], s->dev->env->pks_dir);
+			       (unsigned long long)s->now.generation, s->files[!s->newest], s->dev->env->pks_dir);
 	if (s->other == OTHER_BAD && !s->other_len)
 		return err_set(e, ENOENT, "not found, and '%s' of keystore '%s', which may have it, is missing or empty",
-			       container_files[!s->newest], s->dev->env->pks_dir);
+			       s->files[!s->newest], s->dev->env->pks_dir);
 	return err_set(e, ENOENT, "not found");
 }
 
@@ -299,6 +317,9 @@ static int check_enabled(const struct store *s, unsigned flags, struct err *e)
 {
 	if (!(s->now.flags & CONTAINER_DISABLED) || flags & STORE_DISABLED || (s->now.pending && !s->boot.here))
 		return 0;
+	if (strcmp(s->name, SOFT_LOCAL) != 0)
+		return err_set(e, ENXIO, "keystore '%s' is disabled: 'hwkey pks-config --store %s --size 64K' enables it",
+			       s->name, s->name);
 	return err_set(e, ENXIO, "keystore '%s' is disabled: 'hwkey pks-config --size 64K' enables it",
 		       s->dev->env->pks_dir);
 }
@@ -308,10 +329,10 @@ static int load_boot(struct store *s, unsigned flags, struct err *e)
 	unsigned char *memory = s->memory.data + s->now.size;
 	size_t size = boot_room(s->now.size);
 	struct err why;
-	int r = boot_load(&s->boot, s->dev->env, session_of(s->dev), memory, size, &why);
+	int r = boot_load(&s->boot, s->dev->env, session_of(s->dev), s->uuid, memory, size, &why);
 
 	if (r < 0 && flags & STORE_KEYS)
-		boot_unknown(&s->boot, s->now.generation, memory, size);
+		boot_unknown(&s->boot, s->uuid, s->now.generation, memory, size);
 	else if (r < 0)
 		*e = why;
 	return flags & STORE_KEYS ? 0 : r;
@@ -335,7 +356,7 @@ int store_open(struct store *ret, const struct device *dev, unsigned flags, stru
 	if (r == 0 && flags & STORE_WRITE)
 		r = root_wipe_temp(s.dir, e);
 	if (r == 0)
-		r = load(&s, e);
+		r = store_load(&s, dev->id, e);
 	if (r == 0)
 		r = load_boot(&s, flags, e);
 	if (r == 0 && flags & STORE_WRITE)
@@ -398,7 +419,7 @@ static void container_spoil(int fd)
 static int keep_damaged(struct store *s, struct err *e)
 {
 	const struct env *env = s->dev->env;
-	const char *name = container_files[!s->newest], *kept = container_kept[!s->newest];
+	const char *name = s->files[!s->newest], *kept = s->kept[!s->newest];
 
 	if (s->other != OTHER_NEWER)
 		return 0;
@@ -414,7 +435,7 @@ static int keep_damaged(struct store *s, struct err *e)
 static int container_replace(const struct store *s, const struct blob *b)
 {
 	int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (s->other_len ? 0 : O_CREAT);
-	int r, fd = openat(s->dir, container_files[!s->newest], flags, 0600);
+	int r, fd = openat(s->dir, s->files[!s->newest], flags, 0600);
 
 	if (fd < 0)
 		return -errno;
@@ -427,7 +448,7 @@ static int container_replace(const struct store *s, const struct blob *b)
 
 int store_flush(struct store *s, struct err *e)
 {
-	const char *name = container_files[s->newest];
+	const char *name = s->files[s->newest];
 	int r, fd;
 
 	if (s->boot.unflushed != s->now.generation)
@@ -487,7 +508,7 @@ int store_commit(struct store *s, struct err *e)
 	r = container_replace(s, &b);
 	if (r < 0) {
 		errno = -r;
-		return err_sys(e, "cannot write '%s' of keystore '%s'", container_files[!s->newest], s->dev->env->pks_dir);
+		return err_sys(e, "cannot write '%s' of keystore '%s'", s->files[!s->newest], s->dev->env->pks_dir);
 	}
 	s->now = next;
 	s->newest = !s->newest;

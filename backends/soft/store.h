@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keystore on disk: env->pks_dir/system with the root-key slots and the container files local.A and local.B of the
- * one partition, whose UUID is the system's. The file with the higher authentic generation counts. A commit overwrites
- * the other one in place and flushes it once, so a power cut leaves the old or the new generation.
+ * The keystore on disk: env->pks_dir/system with the root-key slots and for each partition the container files NAME.A
+ * and NAME.B. Of the two the one with the higher authentic generation counts. A commit overwrites the other one in place
+ * and flushes it once, so a power cut leaves the old or the new generation.
  *
  * A file that is damaged may be a commit that was cut short, or hold what no other file does: that cannot be told. The
- * other file counts then, with a note, and the first commit after it keeps a damaged newer one as local.?.damaged.
+ * other file counts then, with a note, and the first commit after it keeps a damaged newer one as NAME.?.damaged.
+ *
+ * The first partition is "local", and its UUID the system's. A partition's UUID follows from its name, so that nobody can
+ * give one's containers the name of another: the first 16 bytes of SHA-256(system's UUID || name), with the version set to
+ * 8 (RFC 9562). All are under the one root key and the one lock.
  */
 #ifndef HWKEY_SOFT_STORE_H
 #define HWKEY_SOFT_STORE_H
@@ -16,7 +20,7 @@
 #include "objects.h"
 #include "root.h"
 
-enum { STORE_SIZE_DEFAULT = 65536 };
+enum { STORE_SIZE_DEFAULT = 65536, POOL_SIZE = 1048576 };	/* bytes: of a partition; of all together, at most */
 
 enum store_flags {
 	STORE_WRITE = 1 << 0,		/* holds the writers' lock until store_done() */
@@ -33,13 +37,16 @@ enum other {			/* what the file of the other generation is */
 
 struct store {
 	const struct device *dev;
+	char name[SOFT_NAME_MAX + 1];	/* of the partition */
+	unsigned char uuid[UUID_SIZE];	/* of the partition */
+	char files[2][SOFT_FILE_SIZE], kept[2][SOFT_FILE_SIZE + 8];	/* its containers; where a damaged one is kept */
 	int top, dir, lock;		/* env->pks_dir, its system/, the lock */
 	struct secret memory;		/* of .objects and .boot */
 	struct objects objects;
 	struct boot boot;
 	struct container now;		/* header of the generation in .objects */
 	unsigned char hash[CRYPTO_HASH];	/* of those 256 bytes */
-	unsigned newest;		/* 0: it is in local.A, 1: in local.B */
+	unsigned newest;		/* 0: it is in .files[0], 1: in .files[1] */
 	bool no_wait;			/* the next commit does not wait for the disk: store_flush() does */
 	bool created;			/* by this store_open() */
 	enum other other;
@@ -49,9 +56,10 @@ struct store {
 #define AUTO_STORE AUTO(store_done)
 #define STORE_CLOSED { .top = -1, .dir = -1, .lock = -1 }
 
-extern const char *const container_files[2], *const container_kept[2];
-
-/* ENOENT: not initialised; ENXIO: disabled; EBADMSG: which part is missing or damaged. RET must be STORE_CLOSED. */
+/*
+ * The partition that DEV is. ENOENT: not initialised; ENXIO: disabled; EBADMSG: which part is missing or damaged. RET must
+ * be STORE_CLOSED.
+ */
 int store_open(struct store *ret, const struct device *, unsigned flags, struct err *e);
 /* Makes .objects the next generation, durable on return. On error the old generation stays. */
 int store_commit(struct store *, struct err *e);
@@ -61,6 +69,13 @@ int store_commit(struct store *, struct err *e);
  */
 int store_flush(struct store *, struct err *e);
 void store_done(struct store *);
+/*
+ * The newest generation of the partition NAME, without the state of this boot. S has .dev and .dir; with .lock it is read
+ * once, else again for as long as a writer may be at it.
+ */
+int store_load(struct store *s, const char *name, struct err *e);
+/* Which partition S is of. EINVAL. */
+int store_name(struct store *s, const char *name, struct err *e);
 /* Whether the file that is not in use opens, too; opening the store looks at its header only. */
 bool store_other_is_whole(const struct store *);
 /* Persistent or transient. */
@@ -78,9 +93,25 @@ void store_note(const struct store *);
  */
 int store_apply_pending(struct store *, struct err *e);
 int store_configure(struct store *, bool power11, const size_t *size, struct err *e);
-size_t store_size_max(const struct store *);
+size_t store_size_max(const struct container *);
+/* EINVAL: not one of the sizes that there are. */
+int store_check_size(const struct container *, size_t size, struct err *e);
 
 /* create.c: makes SOFT_DIR in TOP, whole or not at all. The caller holds the lock. */
 int store_create(int top, struct err *e);
+/* Both containers of an empty partition, durable on return: C says which, how large, with which flags. */
+int containers_create(int dir, const char *partition, const struct session *, const struct container *c, struct err *e);
+
+/*
+ * partition.c. Create makes the partition NAME beside that of DEV: EEXIST, ENOSPC. Remove wants one that is disabled:
+ * EBUSY. Both are durable on return.
+ */
+int partition_create(const struct device *, const char *name, bool power11, const size_t *size, struct err *e);
+int partition_remove(const struct device *, struct err *e);
+int partition_uuid(const struct session *, const char *name, unsigned char ret[UUID_SIZE], struct err *e);
+/* What one takes from the pool: its size, or the one that is to come if that is larger; a disabled one takes nothing. */
+size_t partition_claim(const struct container *);
+/* ENOSPC: with SIZE for S all of them would be larger than POOL_SIZE. The caller holds the lock. */
+int pool_check(const struct store *s, size_t size, struct err *e);
 
 #endif

@@ -219,7 +219,7 @@ uuid() { hwkey pks-config --json | jq -r '.keystore[0].uuid' | tr -d -; }
 	for bad in x 8M -1 '' 99999999999999999999 8KK; do
 		fails 2 'is not a size' hwkey pks-config --size="$bad"
 	done
-	fails 2 'stand alone' hwkey pks-config --size 8K --json
+	fails 2 'go with no other change' hwkey pks-config --size 8K --json
 	run hwkey pks-config --size 16k
 	[ "$output" = 'hwkey: the size of 16384 bytes counts from the next boot on' ]
 	[ "$(size)" = '[8192,65536,16384]' ]

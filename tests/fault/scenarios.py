@@ -61,6 +61,19 @@ hwkey pks-read o1 --batch 2>&1 || hwkey pks-read o1 --password-file word 2>&1 ||
 STATE_AFTER = "echo third | hwkey pks-write after - --consumer firmware && hwkey pks-read after --consumer firmware >/dev/null"
 
 
+# One of the others: there, of its size and empty, or not there.
+PARTITION = """
+if hwkey list-devices --raw --noheadings --output DEVICE | grep -qx more; then
+hwkey pks-config --store more --raw --noheadings --output SIZE,OBJECTS
+fi
+""" + OBJECTS
+PARTITION_AFTER = """
+hwkey pks-config --store more --size 8K 2>/dev/null || hwkey pks-config --store more --create --size 8K
+echo 00000002-0000-4000-8000-000000000000 >machine/proc/sys/kernel/random/boot_id
+hwkey pks-write --store more after word; hwkey pks-read --store more after >/dev/null
+""" + OBJECTS_AFTER
+
+
 SIZES = "hwkey pks-config --json --output SIZE,MAX,PENDING | jq -r '.keystore[0] | .size, .max, .pending // \"\"'" + OBJECTS
 
 
@@ -142,6 +155,9 @@ SCENARIOS = [
     pks("pks-first-of-boot", ["hwkey", "pks-write", "o3", "-"], STORED + "; " + BOOT, stdin=b"value"),
     pks("pks-resize", ["hwkey", "pks-config", "--size", "65536"], "hwkey pks-config --size 8K; " + WORD, SIZES),
     pks("pks-resize-pending", ["hwkey", "pks-config", "--power11", "--size", "128K"], WORD + "; hwkey pks-remove o2", SIZES),
+    pks("pks-create", ["hwkey", "pks-config", "--store", "more", "--create", "--size", "8K"], WORD, PARTITION, PARTITION_AFTER),
+    pks("pks-destroy", ["hwkey", "pks-config", "--store", "more", "--remove"],
+        WORD + "; hwkey pks-config --store more --create --size 8K; hwkey pks-config --store more --size 0", PARTITION, PARTITION_AFTER),
     pks("pks-no-wait", ["hwkey", "pks-write", "o3", "-", "--no-wait"], BOOT + STORED, stdin=b"value", lazy=True),
     pks("pks-confirm", ["hwkey", "pks-confirm", "o3"], BOOT + STORED + "; echo three | hwkey pks-write o3 - --no-wait",
         "hwkey pks-config --raw --noheadings --output UNCONFIRMED; " + OBJECTS, lazy=True,

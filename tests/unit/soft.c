@@ -350,7 +350,7 @@ static void the_older_file_is_overwritten(void **state)
 	struct err e;
 
 	for (int i = 0; i < 2; i++)
-		(void)snprintf(path[i], sizeof(path[i]), "%s/system/%s", w->dir, container_files[i]);
+		(void)snprintf(path[i], sizeof(path[i]), "%s/system/local.%c", w->dir, "AB"[i]);
 	assert_int_equal(writes(w, CONSUMER_OS, "x", 0, true, "1"), 0);
 	for (int round = 0; round < 6; round++) {
 		AUTO_STORE struct store s = STORE_CLOSED;
