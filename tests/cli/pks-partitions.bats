@@ -4,6 +4,7 @@
 
 setup() {
 	load helpers
+	cd "$BATS_TEST_TMPDIR"
 	boot 1
 	hwkey pks-config -q --size 4K 2>/dev/null
 }
@@ -54,8 +55,8 @@ of() { hwkey pks-config --store "$1" --json | jq -c ".keystore[0].$2"; }
 	hwkey pks-config -q --store mail --add-slot passphrase --passphrase-file word --remove-slot plain
 	fails 4 'needs its passphrase' hwkey pks-read a --store mail --batch
 	fails 4 'needs its passphrase' hwkey pks-list --batch
-	install -D -m 600 word "$BATS_TEST_TMPDIR/credentials/hwkey.pks-passphrase"
-	[ "$(CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR/credentials hwkey pks-read a --store mail)" = data ]
+	install -D -m 600 word credentials/hwkey.pks-passphrase
+	[ "$(CREDENTIALS_DIRECTORY=$PWD/credentials hwkey pks-read a --store mail)" = data ]
 }
 
 @test "pks: names of keystores" {
@@ -177,18 +178,18 @@ of() { hwkey pks-config --store "$1" --json | jq -c ".keystore[0].$2"; }
 		{
 			status=0
 			make mail --power11 --size 128K 2>/dev/null || status=$?
-			echo $status >"$BATS_TEST_TMPDIR/s$n"
+			echo $status >s$n
 		} &
 	done
 	wait
-	[ "$(cat "$BATS_TEST_TMPDIR"/s? | sort | tr -d '\n')" = 077777 ]
+	[ "$(cat s? | sort | tr -d '\n')" = 077777 ]
 	for n in 1 2 3 4 5 6 7 8 9; do
 		{
 			status=0
 			make "p$n" --power11 --size 128K 2>/dev/null || status=$?
-			echo $status >"$BATS_TEST_TMPDIR/s$n"
+			echo $status >s$n
 		} &
 	done
 	wait
-	[ "$(cat "$BATS_TEST_TMPDIR"/s? | sort | tr -d '\n')" = 000000888 ]
+	[ "$(cat s? | sort | tr -d '\n')" = 000000888 ]
 }
