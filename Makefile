@@ -168,7 +168,10 @@ check-faults-quick: all $(fault_tools)
 check-faults: deps all $(fault_tools) ## a fault at every system call, every state after a power cut, writers, cores (an hour or two)
 	tests/fault/all
 
-bench: deps all ## figures against tests/bench/budget.tsv; WRITE=1 makes them the budget
+$(B)/bench/%: tests/bench/%.c $(call objs,tests/support/module-dir.c $(face_src)) $(B)/libhwkey.a
+	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cppflags) $(all_cflags) -MMD -MP $(all_ldflags) -o $@ $(filter %.c %.o %.a,$^)
+
+bench: deps all $(B)/bench/commits ## figures against tests/bench/budget.tsv; WRITE=1 makes them the budget
 	tests/bench/bench $(if $(WRITE),--write)
 
 # Each kernel of the lab is made once, in the user's cache.
