@@ -66,20 +66,22 @@ cmd_src  := $(wildcard cmd/*.c)
 out_src  := $(wildcard lib/out/*.c)
 seal_src := $(wildcard lib/seal/*.c)
 keyring_src := $(wildcard lib/keyring/*.c)
+udev_src := $(wildcard lib/udev/*.c)
 luks_src := $(filter-out lib/luks/plugin.c,$(wildcard lib/luks/*.c))
 # A backend without a directory has no body: it can only be listed.
 backend_names := $(patsubst backends/%/,%,$(wildcard backends/*/))
 $(foreach b,$(backend_names),$(eval $(b)_src := $(wildcard backends/$(b)/*.c)))
 body_src := $(foreach b,$(backend_names),$($(b)_src))
 plugin_src := $(wildcard lib/luks/plugin.c lib/luks/luks-token.c)
-all_src  := $(lib_src) $(face_src) $(cmd_src) $(out_src) $(seal_src) $(keyring_src) $(luks_src) $(body_src) lib/luks/plugin.c
-modules  := out seal keyring luks $(backend_names)
+all_src  := $(lib_src) $(face_src) $(cmd_src) $(out_src) $(seal_src) $(keyring_src) $(udev_src) $(luks_src) $(body_src) lib/luks/plugin.c
+modules  := out seal keyring udev luks $(backend_names)
 module_so := $(modules:%=$(moddir)/%.so)
 objs      = $(patsubst %.c,$(B)/%.o,$(1))
 
 out_libs  = $(LIBS_smartcols)
 seal_libs = $(LIBS_crypto)
 keyring_libs = $(LIBS_keyutils)
+udev_libs = $(LIBS_udev)
 soft_libs = $(LIBS_crypto)
 luks_libs = $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto)
 
@@ -120,7 +122,8 @@ $(B)/cmd/main.o: extra = -DMODULE_DIR='"$(call module_dir,$(rel_bin))"' -DHWKEY_
 $(B)/lib/luks/plugin.o: extra = -DMODULE_DIR='"$(call module_dir,$(rel_plugin))"' -DHWKEY_VERSION='"$(VERSION)"'
 $(B)/backends/soft/module-dir.o: extra = -DMODULE_DIR='"$(if $(SANITIZE),$(abspath $(moddir)),$$ORIGIN)"'
 $(B)/cmd/dlopen-notes.o: extra := -DSONAME_SMARTCOLS='"$(SONAME_smartcols)"' -DSONAME_CRYPTO='"$(SONAME_crypto)"' \
-	-DSONAME_CRYPTSETUP='"$(SONAME_cryptsetup)"' -DSONAME_KEYUTILS='"$(SONAME_keyutils)"'
+	-DSONAME_CRYPTSETUP='"$(SONAME_cryptsetup)"' -DSONAME_KEYUTILS='"$(SONAME_keyutils)"' \
+	-DSONAME_UDEV='"$(SONAME_udev)"'
 $(B)/cmd/doctor.o: extra := -DTOKENDIR='"$(TOKENDIR)"'
 
 $(B)/%.o: %.c $(B)/flags

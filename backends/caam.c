@@ -17,6 +17,7 @@ const struct backend backend_caam = {
 	.summary = "NXP cryptographic accelerator (CAAM)",
 	.probe = probe,
 	.examine = examine,
+	.subsystems = (const char *const[]){ "platform", NULL },
 };
 
 static int probe(const struct env *env, struct device **list, struct err *e)

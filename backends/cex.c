@@ -8,15 +8,19 @@
 
 #include "lib/ap.h"
 #include "lib/err.h"
+#include "lib/udev.h"
 
 static int probe(const struct env *, struct device **list, struct err *e);
 static int examine(const struct env *, struct examination *);
+static int notice(const struct env *, const struct event *, struct notice *ret, struct device **list, struct err *e);
 
 const struct backend backend_cex = {
 	.name = "cex",
 	.summary = "Crypto Express cards of IBM Z",
 	.probe = probe,
 	.examine = examine,
+	.subsystems = (const char *const[]){ "ap", NULL },
+	.notice = notice,
 };
 
 static const char *const modes[] = {
@@ -77,16 +81,56 @@ static int see(void *ctx, const struct ap_device *d)
 	return 0;
 }
 
-static int probe(const struct env *env, struct device **list, struct err *e)
+static int find(const struct env *env, const struct ap_query *q, struct device **list, struct err *e)
 {
-	const struct ap_query all = { .card = -1, .domain = -1 };
 	struct found found = { .env = env, .end = list, .e = e };
 	AUTO_AP struct ap_bus bus = { .dirfd = -1 };
 	int r = ap_open(env, &bus, e);
 
 	while (*found.end)
 		found.end = &(*found.end)->next;
-	return r < 0 ? r : ap_walk(&bus, &all, see, &found, e);
+	return r < 0 ? r : ap_walk(&bus, q, see, &found, e);
+}
+
+static int probe(const struct env *env, struct device **list, struct err *e)
+{
+	return find(env, &(struct ap_query){ .card = -1, .domain = -1 }, list, e);
+}
+
+/* The kernel says in properties what changed. It says nothing of a check-stop. */
+static void event_read(const struct event *event, char *ret, size_t size)
+{
+	static const struct { const char *property, *name; } changes[] = {
+		{ "ONLINE", "online" }, { "CONFIG", "config" }, { "SE_BIND", "se_bind" }, { "SE_ASSOC", "se_associate" },
+	};
+	const char *driver = event->property(event, "DRIVER");
+
+	(void)snprintf(ret, size, "%s", event->action);
+	if (!strcmp(event->action, "bind") || !strcmp(event->action, "unbind"))
+		(void)snprintf(ret, size, "driver=%s", driver && strcmp(event->action, "unbind") ? driver : "none");
+	for (size_t i = 0; !strcmp(event->action, "change") && i < ARRAY_SIZE(changes); i++) {
+		const char *value = event->property(event, changes[i].property);
+
+		if (value)
+			(void)snprintf(ret, size, "%s=%s", changes[i].name, value);
+	}
+}
+
+static int notice(const struct env *env, const struct event *event, struct notice *ret, struct device **list, struct err *e)
+{
+	const char *id = event->name + (strncmp(event->name, "card", 4) ? 0 : 4);
+	struct ap_query q = { 0 };
+	int r;
+
+	if (ap_parse_id(id, &q.card, &q.domain) < 0 || q.card < 0)
+		return 0;
+	q.read = q.domain < 0 ? AP_CARD_ONLY : AP_QUEUE_ONLY;
+	(void)snprintf(ret->id, sizeof(ret->id), "%s", id);
+	event_read(event, ret->what, sizeof(ret->what));
+	if (!strcmp(event->action, "remove"))	/* its directory may be there a little longer */
+		return 1;
+	r = find(env, &q, list, e);
+	return r < 0 && r != -ENODEV ? r : 1;
 }
 
 /* --- doctor ---------------------------------------------------------------------------------------------------- */

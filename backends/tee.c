@@ -17,6 +17,7 @@ const struct backend backend_tee = {
 	.summary = "trusted execution environment (OP-TEE)",
 	.probe = probe,
 	.examine = examine,
+	.subsystems = (const char *const[]){ "tee", NULL },
 };
 
 #define SERVICE "/sys/bus/tee/devices/optee-ta-f04a0fe7-1f5d-4b9b-abf7-619b85b4ce8c"	/* trusted keys */

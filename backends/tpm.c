@@ -19,6 +19,7 @@ const struct backend backend_tpm = {
 	.summary = "Trusted Platform Modules",
 	.probe = probe,
 	.examine = examine,
+	.subsystems = (const char *const[]){ "tpm", "tpmrm", NULL },
 };
 
 enum { CLASS_MAX = 64 };

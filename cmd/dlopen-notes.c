@@ -20,4 +20,5 @@
 NOTE(out, "out", "Tables and JSON", SONAME_SMARTCOLS);
 NOTE(soft, "soft", "The software keystore, sealed data", SONAME_CRYPTO);
 NOTE(keyring, "keyring", "Keystore passwords in the user keyring", SONAME_KEYUTILS);
+NOTE(udev, "udev", "Events of devices: list-devices --watch", SONAME_UDEV);
 NOTE(luks, "luks", "LUKS2 volumes", SONAME_CRYPTSETUP);

@@ -90,7 +90,7 @@ static bool is_sound(const char *module, struct finding *f)
 
 static void check_program(const struct env *env, struct finding *f)
 {
-	static const char *const modules[] = { "out", "seal", "luks" };
+	static const char *const modules[] = { "out", "seal", "luks", "keyring", "udev" };
 	size_t n = 0;
 
 	(void)env;

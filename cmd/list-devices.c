@@ -17,7 +17,7 @@ static const char *const states[] = {
 	[DEVICE_ONLINE] = "online", [DEVICE_OFFLINE] = "offline",
 };
 
-static const char *state_of(const struct device *d)
+const char *device_state_name(const struct device *d)
 {
 	return d->faulty ? "error" : states[d->state];
 }
@@ -34,7 +34,7 @@ static void format_roles(unsigned have, char *ret, size_t size)
 			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", ret[0] ? "\n" : "", roles[i].name);
 }
 
-static bool is_asked(const struct device *d, const struct args *args)
+bool device_is_asked(const struct device *d, const struct args *args)
 {
 	for (int i = 0; i < args->argc; i++)
 		if (!strcmp(args->argv[i], d->id))
@@ -69,6 +69,9 @@ static const struct opt opts[] = {
 	OPT_FLAG(struct list_options, serial, "serial", 's', "The same for serial numbers: asks the cards"),
 	OPT_STR(struct list_options, capability, "capability", 'c', "ID",
 		"The same for what card or queue ID can do: asks the card"),
+	OPT_FLAG(struct list_options, watch, "watch", 'w', "Go on, and print a line for each change"),
+	OPT_STR(struct list_options, interval, "interval", 0, "SECONDS", "With --watch: how often to look for what no "
+		"event tells (30)"),
 	{ 0 }
 };
 CMD_OPTS(struct list_options);
@@ -93,9 +96,9 @@ static int list_all(struct hwkey *hw, const struct list_options *o, const struct
 		char can[64];
 
 		format_roles(d->roles, can, sizeof(can));
-		if (is_asked(d, args))
+		if (device_is_asked(d, args))
 			r = (d->inside ? out_row_inside : out_row)(out, (const char *const[]){
-				d->id, d->backend->name, d->model[0] ? d->model : NULL, state_of(d),
+				d->id, d->backend->name, d->model[0] ? d->model : NULL, device_state_name(d),
 				can[0] ? can : NULL,
 				d->why[0] ? d->why : NULL, d->details }, e);
 	}
@@ -105,11 +108,19 @@ static int list_all(struct hwkey *hw, const struct list_options *o, const struct
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct list_options *o = values;
+	bool is_lszcrypt = o->lszcrypt || o->bus || o->domains || o->serial || o->capability;
+	bool is_ap = o->mkvp || o->ccaonly || o->ep11only || o->accelonly || o->cardonly || o->queueonly;
 
-	if (o->lszcrypt || o->bus || o->domains || o->serial || o->capability)
+	if (o->watch && (is_lszcrypt || is_ap || o->tree))
+		return err_set(e, EINVAL, "--watch shows changes of all devices, or of those given by ID, in a form of its "
+			       "own");
+	if (o->interval && !o->watch)
+		return err_set(e, EINVAL, "--interval goes with --watch");
+	if (o->watch)
+		return list_watch(hw, o, args, e);
+	if (is_lszcrypt)
 		return list_lszcrypt(hw, o, args, e);
-	if (o->mkvp || o->ccaonly || o->ep11only || o->accelonly || o->cardonly || o->queueonly ||
-	    (hw->verbose && sys_exists(&hw->env, "/sys/bus/ap")))
+	if (is_ap || (hw->verbose && sys_exists(&hw->env, "/sys/bus/ap")))
 		return list_ap(hw, o, args, e);
 	return list_all(hw, o, args, e);
 }

@@ -21,6 +21,7 @@ struct blob;
 struct device;
 struct env;
 struct err;
+struct event;
 struct secret;
 
 enum role {
@@ -55,6 +56,11 @@ struct examination {			/* doctor's ear: every call is a line for a person */
 	int (*tell)(struct examination *, enum verdict, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 };
 
+struct notice {			/* what an event means */
+	char id[64];		/* of which device */
+	char what[32];		/* "add", "online=0", ... */
+};
+
 struct backend {
 	const char *name;		/* also of its shared object */
 	const char *summary;
@@ -67,6 +73,13 @@ struct backend {
 	 * devices. NULL: there is no more to say than probe does.
 	 */
 	int (*examine)(const struct env *, struct examination *);
+	/* Kernel subsystems whose events say that probe may tell something else now, NULL-terminated; NULL: none. */
+	const char *const *subsystems;
+	/*
+	 * Of a backend whose probe takes long, or whose devices may change and change back: what an event means, and the
+	 * device as it is now is appended to *list unless it is gone. 1; 0: nothing.
+	 */
+	int (*notice)(const struct env *, const struct event *, struct notice *ret, struct device **list, struct err *e);
 };
 
 /* --- ROLE_KEY ------------------------------------------------------------------------------------------------ */

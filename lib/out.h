@@ -14,12 +14,14 @@ struct column {
 	const char *name;	/* heading, upper case; its lower case is the JSON key and what --output takes */
 	enum out_type type;
 	bool hidden;		/* shown in JSON and records, or if named in .columns */
+	unsigned width;		/* characters at least, where rows are printed one by one */
 };
 
 struct out_format {
 	bool json, raw, noheadings;
 	bool tree;		/* rows of out_row_inside() hang below the last one of out_row() */
 	bool record;		/* one "NAME  value" line per column instead of a table (not with json or raw) */
+	bool stream;		/* headings are printed at once, each row as it comes; JSON: an object and a newline each */
 	const char *columns;	/* --output: NULL or "NAME,LABEL,..." in any case */
 };
 

@@ -69,8 +69,11 @@ static int add_column(struct out *o, const struct column *c, bool tree, struct e
 	for (i = 0; c->name[i] && i < sizeof(key) - 1; i++)
 		key[i] = (char)(o->format.json ? tolower((unsigned char)c->name[i]) : c->name[i]);
 	key[i] = '\0';
+	if (o->format.stream && !o->format.json)
+		key[0] = '\0';		/* a heading could make it wider, not as wide as asked for */
 	col = scols_table_new_column(o->table, key, 0, flags);
-	if (!col || scols_column_set_json_type(col, json_types[c->type]) < 0)
+	if (!col || (c->width && scols_column_set_whint(col, c->width) < 0) ||
+	    scols_column_set_json_type(col, json_types[c->type]) < 0)
 		return err_nomem(e);
 	return 0;
 }
@@ -84,10 +87,25 @@ static int open_table(struct out *o, const char *name, struct err *e)
 		return err_nomem(e);
 	(void)scols_table_enable_json(o->table, o->format.json);
 	(void)scols_table_enable_raw(o->table, o->format.raw);
-	(void)scols_table_enable_noheadings(o->table, o->format.noheadings);
+	(void)scols_table_enable_noheadings(o->table, o->format.noheadings || o->format.stream);
 	for (size_t i = 0; r == 0 && i < o->n; i++)
 		r = add_column(o, &o->columns[o->shown[i]], i == 0 && o->format.tree, e);
 	return r;
+}
+
+static int flush(struct err *e)
+{
+	return fflush(stdout) == 0 ? 0 : err_sys(e, "cannot write to standard output");
+}
+
+static int print_headings(const struct out *o, struct err *e)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		const struct column *c = &o->columns[o->shown[i]];
+
+		printf("%-*s%c", i + 1 < o->n && !o->format.raw ? (int)c->width : 0, c->name, i + 1 < o->n ? ' ' : '\n');
+	}
+	return flush(e);
 }
 
 static void free_out(struct out *o)
@@ -110,6 +128,8 @@ static int open_out(struct out **ret, const char *name, const struct column *col
 	r = choose(o, e);
 	if (r == 0)
 		r = open_table(o, name, e);
+	if (r == 0 && f->stream && !f->json && !f->noheadings)
+		r = print_headings(o, e);
 	if (r < 0) {
 		free_out(o);
 		return r;
@@ -215,6 +235,43 @@ static char *format_text(const struct out *o, const struct column *c, const char
 	return cell;
 }
 
+/* The one object of a JSON table in a line of its own: no string has a newline in it, nor blanks after one. */
+static int print_object(struct out *o, struct err *e)
+{
+	char *text, *at, *end;
+	int r = scols_print_table_to_string(o->table, &text);
+
+	if (r < 0)
+		return err_nomem(e);
+	at = strchr(strchr(text, '['), '{');
+	*strrchr(text, ']') = '\0';
+	end = strrchr(text, '}');
+	for (bool skip = false; at <= end; at++) {
+		skip = *at == '\n' || (skip && isblank((unsigned char)*at));
+		if (!skip || (*at == '\n' && at[-1] == ','))
+			putchar(skip ? ' ' : *at);
+	}
+	putchar('\n');
+	free(text);
+	return 0;
+}
+
+static int print_table(struct out *o, struct err *e)
+{
+	/* smartcols writes such bytes as \xNN, and a backslash that is there already as \x5c: only if it must */
+	(void)scols_table_enable_noencoding(o->table, !o->foreign);
+	return scols_print_table(o->table) < 0 ? err_set(e, EIO, "cannot print the table") : 0;
+}
+
+static int stream_row(struct out *o, struct err *e)
+{
+	int r = o->format.json ? print_object(o, e) : print_table(o, e);
+
+	scols_table_remove_lines(o->table);
+	o->foreign = false;
+	return r < 0 ? r : flush(e);
+}
+
 static int add_row(struct out *o, bool inside, const char *const *values, struct err *e)
 {
 	struct libscols_line *line = scols_table_new_line(o->table, inside && o->format.tree ? o->last : NULL);
@@ -240,7 +297,7 @@ static int add_row(struct out *o, bool inside, const char *const *values, struct
 			return err_nomem(e);
 		}
 	}
-	return 0;
+	return o->format.stream ? stream_row(o, e) : 0;
 }
 
 /* "NAME  value" lines, an empty line between records; fields without a value are left out. */
@@ -280,9 +337,7 @@ static int print_out(struct out *o, struct err *e)
 	}
 	if (scols_table_is_empty(o->table) && !o->format.json)
 		return 0;
-	/* smartcols writes such bytes as \xNN, and a backslash that is there already as \x5c: only if it must */
-	(void)scols_table_enable_noencoding(o->table, !o->foreign);
-	return scols_print_table(o->table) < 0 ? err_set(e, EIO, "cannot print the table") : 0;
+	return print_table(o, e);
 }
 
 MODULE_EXPORT extern const struct out_module hwkey_module;

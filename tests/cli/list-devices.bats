@@ -144,3 +144,63 @@ value() { hwkey list-devices --sysroot "$root" -V "$1" --raw --noheadings --outp
 	fails 5 "can only be listed so far" hwkey rewrap cbc_cipher
 	hwkey doctor | grep -q '^cex  *ok '
 }
+
+# watch OPTION...: from when it returns its lines go to $log. says WORDS: they come.
+watch() {
+	log=$BATS_TEST_TMPDIR/log
+	: >"$log"
+	HWKEY_SYSROOT='' hwkey list-devices --watch --interval 1 "$@" >"$log" 3>&- &
+	watcher=$!
+	says '^(TIME|EVENT)'
+}
+says() {
+	local n
+	for ((n = 0; n < 250; n++)); do
+		! grep -qE -e "$1" "$log" || return 0
+		sleep 0.02
+	done
+	cat "$log" >&2
+	return 1
+}
+
+@test "watch: the keystore, which no event tells, line by line" {
+	watch
+	HWKEY_SYSROOT='' hwkey generate -q k
+	says '^[0-9-]{10}T[0-9:]{8}Z change +local +soft +software keystore online +protection: '
+	rm "$HWKEY_PKS_DIR"/system/local.[AB]
+	says ' error +damaged: '
+	kill -TERM "$watcher"
+	wait "$watcher"
+	[ "$(wc -l <"$log")" -eq 3 ]
+}
+
+@test "watch: only those asked for, chosen columns, raw; JSON is an object a line" {
+	watch --output event,device,remark --raw local
+	HWKEY_SYSROOT='' hwkey generate -q k
+	says '^change local protection:\\x20plain'
+	kill -HUP "$watcher"
+	wait "$watcher"
+	watch none
+	HWKEY_SYSROOT='' timeout --preserve-status -s INT 3 hwkey list-devices --watch --interval 1 --json >"$BATS_TEST_TMPDIR/json" 3>&- &
+	rm -r "$HWKEY_PKS_DIR"
+	wait $!
+	kill -TERM "$watcher"
+	wait "$watcher"
+	[ "$(wc -l <"$log")" -eq 1 ]
+	jq -se '.[-1] | .event == "change" and .device == "local" and (.remark | startswith("not initialised"))' "$BATS_TEST_TMPDIR/json"
+	[ "$(jq -s length "$BATS_TEST_TMPDIR/json")" -eq "$(wc -l <"$BATS_TEST_TMPDIR/json")" ]
+}
+
+@test "watch: ends with its reader, and with a signal that is not ignored" {
+	unset HWKEY_SYSROOT
+	[[ $(timeout 5 bash -o pipefail -c 'hwkey list-devices --watch | head -n 1' 3>&-) == TIME* ]]
+	timeout --preserve-status -s INT 0.5 hwkey list-devices --watch 3>&-
+	(trap '' HUP; timeout --preserve-status -s HUP -k 0.5 0.5 hwkey list-devices --watch 3>&-) || [ $? -eq 137 ]
+	fails 8 'cannot write to standard output' bash -c 'hwkey list-devices --watch >/dev/full' 3>&-
+	for words in --tree --mkvp --lszcrypt -b --ccaonly; do
+		fails 2 'in a form of its own' hwkey list-devices --watch $words
+	done
+	fails 2 'is no interval' hwkey list-devices --watch --interval 0
+	fails 2 'goes with --watch' hwkey list-devices --interval 5
+	fails 2 'does not change' hwkey list-devices --watch --sysroot /
+}

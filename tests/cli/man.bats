@@ -87,10 +87,10 @@ same() {
 }
 
 @test "columns that the sources define are in the page of their command" {
-	for source in $(grep -lE '\{ "[A-Z-]+"(, OUT_[A-Z]+)?(, [a-z]+)? \}' "$top"/cmd/*.c); do
+	for source in $(grep -lE '\{ "[A-Z-]+"(, OUT_[A-Z]+)?(, \.?[a-z]+[^}]*)? \}' "$top"/cmd/*.c); do
 		page=$(basename "$source" .c)
-		case $page in keys) page=list ;; pks) page=pks-config ;; list-ap) page=list-devices ;; esac
-		for column in $(grep -oE '\{ "[A-Z-]+"(, OUT_[A-Z]+)?(, [a-z]+)? \}' "$source" | grep -oE '"[A-Z-]+"' | tr -d '"'); do
+		case $page in keys) page=list ;; pks) page=pks-config ;; list-ap | list-watch) page=list-devices ;; esac
+		for column in $(grep -oE '\{ "[A-Z-]+"(, OUT_[A-Z]+)?(, \.?[a-z]+[^}]*)? \}' "$source" | grep -oE '"[A-Z-]+"' | tr -d '"'); do
 			sed '/^\.Sh EXAMPLES/q' "$man/hwkey-$page.8" | grep -qw -e "$column" ||
 				{ echo "$page: no column $column" >&2; return 1; }
 		done

@@ -26,13 +26,14 @@ static const struct { const char *name; unsigned functions; char letter; unsigne
 
 /* ---- what is shown ---- */
 
+static bool place_config(const struct place *p) { return p->card->config && (!p->queue || p->queue->config); }
+
 static bool place_online(const struct place *p)
 {
-	return p->queue ? p->queue->online && p->queue->config && !p->queue->checkstop :
+	return p->queue ? p->queue->online && place_config(p) && !p->queue->checkstop :
 			  p->card->online && p->card->config && !p->card->checkstop;
 }
 
-static bool place_config(const struct place *p) { return p->card->config && (!p->queue || p->queue->config); }
 static bool place_checkstop(const struct place *p) { return p->queue ? p->queue->checkstop : p->card->checkstop; }
 
 static unsigned place_requests(const struct place *p)

@@ -148,16 +148,33 @@ static ssize_t attr_show(struct device *dev, struct device_attribute *attr, char
 	return ask_show(dev_name(dev), attr->attr.name, buf);
 }
 
-/* As the kernel's, a change of state is an event. */
+static int event_send(struct device *dev, void *event)
+{
+	char *env[] = { event, NULL };
+
+	kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, env);
+	return 0;
+}
+
+static int event_send_driven(struct device *dev, void *event)
+{
+	return dev->driver && !strcmp(dev->driver->name, "cex4queue") ? event_send(dev, event) : 0;
+}
+
+/*
+ * As the kernel's, a change of state is an event, of a card's queues too: those that zcrypt drives change with its online,
+ * and all with its configuration, by the card itself or from outside. A check-stop is no event.
+ */
 static ssize_t attr_store(struct device *dev, struct device_attribute *attr, const char *buf, size_t count)
 {
 	ssize_t r = ask_store(dev_name(dev), attr->attr.name, buf, count);
-	bool online = !strcmp(attr->attr.name, "online");
-	char event[] = "ONLINE=?", *env[] = { event, NULL };
+	bool online = !strcmp(attr->attr.name, "online"), outside = !strcmp(attr->attr.name, "sim") && !strncmp(buf, "config ", 7);
+	char event[] = "ONLINE=?";
 
-	if (r > 0 && (online || !strcmp(attr->attr.name, "config"))) {
-		scnprintf(event, sizeof(event), "%s=%c", online ? "ONLINE" : "CONFIG", buf[0]);
-		kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, env);
+	if (r > 0 && (online || outside || !strcmp(attr->attr.name, "config"))) {
+		scnprintf(event, sizeof(event), "%s=%c", online ? "ONLINE" : "CONFIG", outside ? buf[7] : buf[0]);
+		event_send(dev, event);
+		device_for_each_child(dev, event, online ? event_send_driven : event_send);
 	}
 	return r;
 }
