@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "keys.h"
+#include "pks.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { NAME, TYPE, BITS, XTS, VOLUMES, DESCRIPTION, CREATED, CHANGED, REWRAPPED, VOLUME_TYPE, SECTOR_SIZE, APQNS, PATTERN,
-       MASTER_KEY, CIPHER, IV_MODE, FILE_NAME, SIZE, STAGED, PASSPHRASE, OTHER, N_COLUMNS, N_TIMES = 3 };
+       MASTER_KEY, CIPHER, IV_MODE, POLICY, FILE_NAME, SIZE, STAGED, PASSPHRASE, OTHER, N_COLUMNS, N_TIMES = 3 };
 
 const struct column key_columns[] = {
 	[NAME] = { "NAME", OUT_STRING }, [TYPE] = { "TYPE", OUT_STRING }, [BITS] = { "BITS", OUT_NUMBER },
@@ -15,7 +16,7 @@ const struct column key_columns[] = {
 	[SECTOR_SIZE] = { "SECTOR-SIZE", OUT_NUMBER, true }, [APQNS] = { "APQNS", OUT_LIST, true },
 	[PATTERN] = { "PATTERN", OUT_STRING, true }, [MASTER_KEY] = { "MASTER-KEY", OUT_STRING, true },
 	[CIPHER] = { "CIPHER", OUT_STRING, true }, [IV_MODE] = { "IV-MODE", OUT_STRING, true },
-	[FILE_NAME] = { "FILE", OUT_STRING, true },
+	[POLICY] = { "POLICY", OUT_LIST, true }, [FILE_NAME] = { "FILE", OUT_STRING, true },
 	[SIZE] = { "SIZE", OUT_NUMBER, true }, [STAGED] = { "STAGED", OUT_BOOL, true },
 	[PASSPHRASE] = { "DUMMY-PASSPHRASE", OUT_STRING, true }, [OTHER] = { "OTHER", OUT_LIST, true }, [N_COLUMNS] = { 0 }
 };
@@ -99,6 +100,7 @@ static void take_props(struct props *p, const char **v, char (*times)[21])
 int key_row(const struct hwkey *hw, struct out *out, struct entry *entry, struct err *e)
 {
 	char bits[16], size[16], master[2 * sizeof(((struct key *)0)->pattern) + 1] = "", file[4096], pass[4096];
+	char policy[64];
 	char times[N_TIMES][21];
 	const char *v[N_COLUMNS] = { [NAME] = entry->name, [FILE_NAME] = file, [SIZE] = size,
 				     [STAGED] = entry->staged.len ? "1" : "0" };
@@ -121,6 +123,8 @@ int key_row(const struct hwkey *hw, struct out *out, struct entry *entry, struct
 		v[BITS] = key.bits ? bits : NULL;
 		v[XTS] = key.xts ? "1" : "0";
 		v[MASTER_KEY] = master;
+		pks_policy_format(key.policy, '\n', policy, sizeof(policy));
+		v[POLICY] = key.policy ? policy : NULL;
 	}
 	if (entry->has_passphrase)
 		v[PASSPHRASE] = pass;

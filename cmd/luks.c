@@ -116,15 +116,15 @@ static int unwrap(struct hwkey *hw, const struct entry *entry, struct volume_key
 
 int volume_key_load(struct hwkey *hw, const char *name, struct volume_key *ret, struct err *e)
 {
-	AUTO_ENTRY struct entry entry = { 0 };
-	int r = repo_read(&hw->repo, name, &entry, e);
+	int r = repo_read(&hw->repo, name, &ret->entry, e);
 
 	if (r < 0)
 		return r;
-	r = unwrap(hw, &entry, ret, e);
+	r = unwrap(hw, &ret->entry, ret, e);
 	if (r < 0)
 		return err_prefix(e, "key '%s'", name);
 	ret->luks.name = name;
+	ret->luks.token = &ret->entry.token;
 	ret->luks.clear = &ret->clear;
 	ret->luks.pattern = ret->pattern[0] ? ret->pattern : NULL;
 	return 0;
@@ -132,6 +132,7 @@ int volume_key_load(struct hwkey *hw, const char *name, struct volume_key *ret, 
 
 void volume_key_done(struct volume_key *k)
 {
+	entry_done(&k->entry);
 	secret_done(&k->clear);
 }
 

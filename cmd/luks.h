@@ -25,6 +25,7 @@ void volume_done(struct volume *);
 /* A key of the repository, unwrapped by its backend. */
 struct volume_key {
 	struct luks_key luks;
+	struct entry entry;
 	struct secret clear;
 	char pattern[65];
 };

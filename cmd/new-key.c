@@ -40,8 +40,11 @@ int new_key_device(struct hwkey *hw, const struct new_key *o, struct device **re
 		   struct key_params *ret_params, struct err *e)
 {
 	const struct backend_ops *ops;
-	int r;
+	struct wrap_params wrap;
+	int r = pks_wrap_params(o->wrapping_key, o->policy, &wrap, e);
 
+	if (r < 0)
+		return r;
 	if (o->device)
 		r = device_select(hw->devices, ROLE_KEY, o->device, ret_dev, e);
 	else
@@ -58,6 +61,7 @@ int new_key_device(struct hwkey *hw, const struct new_key *o, struct device **re
 		return r;
 	*ret_ops = ops->key;
 	*ret_params = (struct key_params){
+		.wrap = wrap,
 		.type = o->type ? o->type : (*ret_dev)->backend->key_types[0],
 		.bits = o->bits ? o->bits : 256,
 		.xts = o->xts,

@@ -3,10 +3,10 @@
 #ifndef HWKEY_NEW_KEY_H
 #define HWKEY_NEW_KEY_H
 
-#include "cmd.h"
+#include "pks.h"
 
 struct new_key {		/* options of both commands */
-	char *type, *device, *description, *volumes, *volume_type, *sector_size;
+	char *type, *device, *description, *volumes, *volume_type, *sector_size, *wrapping_key, *policy;
 	uint32_t bits;
 	bool xts;
 };
@@ -14,6 +14,7 @@ struct new_key {		/* options of both commands */
 #define NEW_KEY_OPTS(s) \
 	OPT_STR(s, key.type, "type", 't', "TYPE", "Type of the key (default: the strongest usable here)"), \
 	OPT_STR(s, key.device, "device", 'd', "ID", "Trust source that protects it", .complete = COMPLETE_DEVICE), \
+	PKS_OPTS_WRAP(s, key.wrapping_key, key.policy), \
 	OPT_FLAG(s, key.xts, "xts", 'x', "Two keys, for XTS"), \
 	OPT_STR(s, key.description, "description", 'D', "TEXT", "Description of the key"), \
 	OPT_STR(s, key.volumes, "volumes", 'l', "VOL:DM,...", "Volumes that it is for, with their device-mapper names"), \

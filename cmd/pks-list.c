@@ -14,19 +14,27 @@ static const struct opt opts[] = {
 
 static const struct column columns[] = {
 	{ "CONSUMER", OUT_STRING, false }, { "LABEL", OUT_STRING, false }, { "POLICY", OUT_LIST, false },
-	{ "SIZE", OUT_NUMBER, false }, { "GENERATION", OUT_NUMBER, false }, { 0 }
+	{ "SIZE", OUT_NUMBER, false }, { "GENERATION", OUT_NUMBER, false },
+	{ "STATE", OUT_STRING, false }, { "ID", OUT_STRING, true }, { 0 }
+};
+
+static const char *const states[] = {
+	[WRAPPING_CURRENT] = "current", [WRAPPING_OLD] = "old", [WRAPPING_ACTIVE] = "active",
+	[WRAPPING_REVOKED] = "revoked",
 };
 
 static int show(struct out *out, const struct object *o, struct err *e)
 {
-	char label[4 * LABEL_MAX + 1], policy[256], size[24], generation[24];
+	char label[4 * LABEL_MAX + 1], policy[256], size[24], generation[24], id[2 * sizeof(o->wrapping_id) + 1];
 
 	pks_label_format(o->label, o->label_len, label);
 	pks_policy_format(o->policy, '\n', policy, sizeof(policy));
+	hex_encode(o->wrapping_id, sizeof(o->wrapping_id), id);
 	(void)snprintf(size, sizeof(size), "%zu", o->size);
 	(void)snprintf(generation, sizeof(generation), "%llu", (unsigned long long)o->generation);
 	return out_row(out, (const char *const[]){ pks_consumer_name(o->consumer), label, policy[0] ? policy : NULL,
-						   o->policy & POLICY_WRAPPINGKEY ? NULL : size, generation }, e);
+						   o->wrapping ? NULL : size, generation, states[o->wrapping],
+						   o->wrapping ? id : NULL }, e);
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)

@@ -1,24 +1,67 @@
 // SPDX-License-Identifier: MIT
-#include "pks.h"
+#include "pks-users.h"
 
-struct opts { struct pks_options from; bool no_wait; };
+#include <errno.h>
+#include <stdio.h>
+
+struct opts { struct pks_options from; bool no_wait, force; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
+	OPT_FLAG(struct opts, force, "force", 'f', "Ask nothing before a wrapping key is removed"),
 	OPT_FLAG(struct opts, no_wait, "no-wait", 0, "Do not wait for the disk: pks-confirm does"),
 	PKS_OPTS_OBJECT(struct opts),
 	{ 0 }
 };
 
+/* It is revoked, so nothing new comes under it meanwhile. */
+static int check_users(struct hwkey *hw, const struct object *key, struct err *e)
+{
+	struct key_users users = { 0 };
+	int r = key_users_find(hw, key->wrapping_id, &users, e);
+
+	if (r < 0)
+		return err_prefix(e, "what is under it cannot be told");
+	if (users.n && users.volumes)
+		return err_set(e, EBUSY, "a volume of key '%s' may be under it: 'hwkey rewrap' the key to finish that",
+			       users.first);
+	if (users.n)
+		return err_set(e, EBUSY, "key '%s' is under it (%zu in all): --unrevoke it, 'hwkey rewrap' the key, revoke "
+			       "it again", users.first, users.n);
+	return 0;
+}
+
+static int check_wrapping_key(struct hwkey *hw, const struct pks_object *n, const struct object *key, bool force,
+			      struct err *e)
+{
+	char question[200];
+	int r = check_users(hw, key, e);
+
+	if (r < 0 || force)
+		return r;
+	(void)snprintf(question, sizeof(question), "Remove wrapping key '%.60s'? What was sealed under it, and volumes "
+		       "whose token is, are lost for ever.", n->text);
+	r = confirm(hw, question, e);
+	return r == -EACCES ? err_prefix(e, "what is under this wrapping key is lost for ever") : r;
+}
+
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct opts *o = values;
 	AUTO_PKS_OBJECT struct pks_object n = { 0 };
+	unsigned flags = o->no_wait ? WRITE_NO_WAIT : 0;
+	struct object found;
+	struct err ignored;	/* removing meets the same, under the lock */
 	int r = pks_open_object(hw, &o->from, args->argv[0], &n, e);
 
 	if (r < 0)
 		return r;
-	r = n.ops->remove(n.dev, &n.name, o->no_wait ? WRITE_NO_WAIT : 0, e);
+	if (pks_find_object(&n, &found, &ignored) == 0 && found.wrapping == WRAPPING_REVOKED) {
+		flags |= REMOVE_WRAPPING_KEY;
+		r = check_wrapping_key(hw, &n, &found, o->force, e);
+	}
+	if (r == 0)
+		r = n.ops->remove(n.dev, &n.name, flags, e);
 	return r < 0 ? pks_failed(&n, e) : 0;
 }
 

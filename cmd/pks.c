@@ -201,6 +201,18 @@ int pks_policy_parse(const char *list, uint32_t *ret, struct err *e)
 	return 0;
 }
 
+int pks_wrap_params(const char *wrapping_key, const char *policy, struct wrap_params *ret, struct err *e)
+{
+	int r = pks_policy_parse(policy, &ret->policy, e);
+
+	if (r == 0 && !token_policy_is_valid(ret->policy))
+		r = err_set(e, EINVAL, "--policy of what is wrapped: ossecbootaudit or ossecbootenforce, pwset, no other");
+	if (r == 0 && wrapping_key && !*wrapping_key)
+		r = err_set(e, EINVAL, "--wrapping-key is empty");
+	ret->wrapping_key = wrapping_key;
+	return r;
+}
+
 static const struct column info_columns[] = {
 	{ "STORE", OUT_STRING, false }, { "UUID", OUT_STRING, false },
 	{ "SLOTS", OUT_LIST, false }, { "PROTECTION", OUT_STRING, false },

@@ -11,6 +11,7 @@
 #include <string.h>
 
 struct rewrap {
+	char *wrapping_key;
 	bool all, plan, to_new;
 };
 CMD_OPTS(struct rewrap);
@@ -18,6 +19,8 @@ CMD_OPTS(struct rewrap);
 static const struct opt opts[] = {
 	OPT_FLAG(struct rewrap, all, "all", 'a', "All keys of the repository"),
 	OPT_FLAG(struct rewrap, to_new, "to-new", 'n', "Make a new wrapping key and move to it"),
+	OPT_STR(struct rewrap, wrapping_key, "wrapping-key", 0, "LABEL", "Move to this wrapping key of pks-genkey",
+		.complete = COMPLETE_OBJECT),
 	OPT_FLAG(struct rewrap, plan, "plan", 0, "Only show what would be done"),
 	{ 0 }
 };
@@ -52,7 +55,9 @@ static int job_open(struct hwkey *hw, const struct rewrap *o, struct job *j, str
 		r = err_set(e, EOPNOTSUPP, "device '%s' rewraps no keys", j->dev->id);
 	if (r == 0)
 		r = j->ops->verify(j->dev, &j->entry.token, &j->state, e);
-	j->move = r == 0 && (o->to_new || !j->state.current);
+	if (r == 0 && o->to_new && j->state.chosen && !o->all)
+		r = err_set(e, EINVAL, "is under the %s: --wrapping-key moves it to another one", j->state.under);
+	j->move = r == 0 && (o->wrapping_key || (o->to_new && !j->state.chosen) || !j->state.current);
 	return r;
 }
 
@@ -120,7 +125,7 @@ static int rewrap_device(struct hwkey *hw, const struct rewrap *o, struct job *j
 		}
 	}
 	if (r == 0 && m)
-		r = ops->rewrap(dev, o->to_new ? REWRAP_TO_NEW : 0, tokens, m, moved, e);
+		r = ops->rewrap(dev, o->to_new ? REWRAP_TO_NEW : 0, o->wrapping_key, tokens, m, moved, e);
 	for (size_t i = 0, k = 0; r == 0 && i < n; i++)
 		if (jobs[i].dev == dev && jobs[i].move)
 			r = job_store(hw, &jobs[i], &moved[k++], e);
@@ -204,6 +209,9 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 
 	if (o->all == (args->argc > 0))
 		return err_set(e, EINVAL, "name keys, or give --all");
+	if (o->to_new && o->wrapping_key)
+		return err_set(e, EINVAL, "--to-new moves to the trust source's own wrapping key, not to '%s'",
+			       o->wrapping_key);
 	r = repo_open(&hw->repo, hw->repo_path, 0, e);
 	if (r == 0 && o->all)
 		r = repo_names(&hw->repo, &all, &n, e);

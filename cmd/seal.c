@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cmd.h"
+#include "pks.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 #include "lib/output.h"
 #include "lib/seal/seal.h"
 
-struct values { char *output, *device, *label; bool force, force_tty; };
+struct values { char *output, *device, *label, *wrapping_key, *policy; bool force, force_tty; };
 CMD_OPTS(struct values);
 
 static const struct opt opts[] = {
@@ -18,6 +18,7 @@ static const struct opt opts[] = {
 	OPT_STR(struct values, device, "device", 'd', "ID", "Seal with this trust source (default: the first that can)",
 		.complete = COMPLETE_DEVICE),
 	OPT_STR(struct values, label, "label", 'l', "TEXT", "Say in the header, readable by all, what this is"),
+	PKS_OPTS_WRAP(struct values, wrapping_key, policy),
 	OPT_FLAG(struct values, force, "force", 'f', "Replace FILE if it exists"),
 	OPT_FLAG(struct values, force_tty, "force-tty", 0, "Write binary data even to a terminal"),
 	{ 0 }
@@ -31,9 +32,12 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	const struct backend_ops *ops;
 	const struct seal_module *m;
 	const void *module;
+	struct wrap_params wrap;
 	struct device *dev;
-	int r;
+	int r = pks_wrap_params(o->wrapping_key, o->policy, &wrap, e);
 
+	if (r < 0)
+		return r;
 	if (!to_file && !o->force_tty && isatty(STDOUT_FILENO))
 		return err_set(e, EACCES, "will not write binary data to a terminal: use --output or a pipe");
 	(void)signal(SIGPIPE, SIG_IGN);		/* a reader that went away is an error with a message */
@@ -45,7 +49,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r < 0)
 		return r;
 	m = module;
-	r = m->seal(dev, ops->seal, args->argc ? args->argv[0] : NULL, o->label, &to, e);
+	r = m->seal(dev, ops->seal, &wrap, args->argc ? args->argv[0] : NULL, o->label, &to, e);
 	if (r == -EEXIST && to_file && !o->force)
 		r = err_set(e, EEXIST, "output '%s' exists already; --force replaces it", o->output);
 	return r;

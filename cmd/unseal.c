@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cmd.h"
+#include "pks.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -24,20 +24,37 @@ static const struct opt opts[] = {
 };
 
 static const struct column columns[] = {
-	{ "FORMAT", OUT_NUMBER }, { "BACKEND" }, { "DEVICE" }, { "LABEL" }, { "CREATED" }, { NULL }
+	{ "FORMAT", OUT_NUMBER }, { "BACKEND" }, { "DEVICE" }, { "LABEL" }, { "CREATED" }, { "WRAPPING-KEY" },
+	{ "POLICY", OUT_LIST }, { NULL }
 };
 
-static int explain(const struct sealed_header *h, bool json, struct err *e)
+/* What the data key is under, and what must hold: as the header claims, which is proven when it is opened. */
+static void explain_key(const struct seal_module *m, const struct sealed *s, char under[33], char *policy, size_t size)
+{
+	AUTO_BLOB struct blob sealed = { 0 };
+	struct err ignored;
+	struct token t;
+
+	if (m->key(s, &sealed, &ignored) < 0 || token_parse(sealed.data, sealed.len, &t, &ignored) < 0)
+		return;
+	hex_encode(t.wrapping_key, sizeof(t.wrapping_key), under);
+	pks_policy_format(t.policy, '\n', policy, size);
+}
+
+static int explain(const struct seal_module *m, const struct sealed *s, bool json, struct err *e)
 {
 	const struct out_format format = { .json = json, .record = true };
-	const char *label = h->label[0] ? h->label : NULL;
-	char version[12];
+	const struct sealed_header *h = &s->header;
+	char version[12], under[33] = "", policy[64] = "";
 	AUTO_OUT struct out *out = NULL;
 	int r = out_open(&out, "sealed", columns, &format, e);
 
 	(void)snprintf(version, sizeof(version), "%d", SEALED_VERSION);
+	explain_key(m, s, under, policy, sizeof(policy));
 	if (r == 0)
-		r = out_row(out, (const char *const[]){ version, h->backend, h->device, label, h->created }, e);
+		r = out_row(out, (const char *const[]){ version, h->backend, h->device, h->label[0] ? h->label : NULL,
+							h->created, under[0] ? under : NULL, policy[0] ? policy : NULL },
+			    e);
 	return r == 0 ? out_print(out, e) : r;
 }
 
@@ -95,7 +112,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	m = module;
 	r = m->open(args->argc ? args->argv[0] : NULL, &s, e);
 	if (r == 0)
-		r = o->explain ? explain(&s.header, o->json, e) : open_here(hw, m, &s, o, e);
+		r = o->explain ? explain(m, &s, o->json, e) : open_here(hw, m, &s, o, e);
 	m->done(&s);
 	return r;
 }

@@ -84,10 +84,18 @@ struct backend {
 
 /* --- ROLE_KEY ------------------------------------------------------------------------------------------------ */
 
+/* Under what a secret is put, and what must hold to open it. All zero: the trust source's own key, always. */
+struct wrap_params {
+	const char *wrapping_key;	/* label of one that genkey made; NULL: the trust source's current own one */
+	uint32_t policy;		/* see token_policy_is_valid() */
+	const struct blob *like;	/* instead of both: as this key token, so that nothing weaker stands for it */
+};
+
 struct key_params {
 	const char *type;		/* lower case, as in key_types; NULL: the backend's first */
 	unsigned bits;			/* of one clear key: 128, 192, 256; 0: 256 */
 	bool xts;			/* two keys of that size */
+	struct wrap_params wrap;
 };
 
 enum rewrap_flags {
@@ -95,17 +103,21 @@ enum rewrap_flags {
 };
 
 struct key_state {			/* verify: the token opens here, and under what */
-	char under[80];			/* for a person: "wrapping key 1a2b... (current)" */
+	char under[320];		/* for a person: "wrapping key 1a2b... (current)" */
 	bool current;			/* false: rewrap would move it */
+	bool chosen;			/* under one that genkey made: leaves it only for one that is named */
 };
 
 struct key_ops {			/* generate and verify are there always, the others may be NULL: "cannot" */
 	int (*generate)(const struct device *, const struct key_params *, struct blob *ret_token, struct err *e);
 	int (*wrap)(const struct device *, const struct key_params *, const struct secret *clear, struct blob *ret_token,
 		    struct err *e);
-	/* The same effective key under the current (or a new) wrapping key. Several tokens share one new wrapping key. */
-	int (*rewrap)(const struct device *, unsigned flags, const struct blob *tokens, size_t n, struct blob *ret_tokens,
-		      struct err *e);
+	/*
+	 * The same effective key and policy under the wrapping key called LABEL, or if NULL the current (or a new) one.
+	 * Several tokens share one new wrapping key.
+	 */
+	int (*rewrap)(const struct device *, unsigned flags, const char *label, const struct blob *tokens, size_t n,
+		      struct blob *ret_tokens, struct err *e);
 	int (*verify)(const struct device *, const struct blob *token, struct key_state *ret, struct err *e);
 	int (*unwrap)(const struct device *, const struct blob *token, struct secret *ret_clear, struct err *e);
 	/* 64 lower-case hex digits and a NUL: zkey's verification pattern of the effective key. */
@@ -118,8 +130,8 @@ enum { SEAL_SECRET_MAX = 1024 };	/* bytes */
 
 struct seal_ops {
 	/* BINDING is authenticated, not stored: unseal fails with EBADMSG unless it is given the same bytes. */
-	int (*seal)(const struct device *, const struct secret *, const struct blob *binding, struct blob *ret,
-		    struct err *e);
+	int (*seal)(const struct device *, const struct wrap_params *, const struct secret *, const struct blob *binding,
+		    struct blob *ret, struct err *e);
 	int (*unseal)(const struct device *, const struct blob *sealed, const struct blob *binding, struct secret *ret,
 		      struct err *e);
 };
@@ -143,6 +155,13 @@ struct object_name {
 	size_t len;			/* 1 to LABEL_MAX */
 };
 
+enum wrapping_state {			/* of an object that is a wrapping key */
+	WRAPPING_NONE,			/* it is none */
+	WRAPPING_CURRENT, WRAPPING_OLD,	/* of the keystore itself */
+	WRAPPING_ACTIVE,		/* made by genkey */
+	WRAPPING_REVOKED,		/* opens and wraps nothing */
+};
+
 struct object {				/* what list shows of one */
 	enum consumer consumer;
 	unsigned char label[LABEL_MAX];
@@ -150,6 +169,8 @@ struct object {				/* what list shows of one */
 	uint32_t policy;
 	size_t size;			/* of the data; 0 for a wrapping key, which is never readable */
 	uint64_t generation;		/* of the store when it was written */
+	enum wrapping_state wrapping;
+	unsigned char wrapping_id[16];	/* as in tokens that are under it */
 };
 
 struct store_info {
@@ -170,6 +191,7 @@ struct store_info {
 enum write_flags {
 	WRITE_REPLACE = 1 << 0,
 	WRITE_NO_WAIT = 1 << 1,		/* not durable on return: confirm waits for that. Also for remove */
+	REMOVE_WRAPPING_KEY = 1 << 2,	/* for remove: also one that is revoked, and with it all that is under it */
 };
 
 struct store_ops {
@@ -177,6 +199,7 @@ struct store_ops {
 	/* EEXIST if there is one, unless replaced. POLICY 0 of one that is replaced: as it was. Durable on return. */
 	int (*write)(const struct device *, const struct object_name *, uint32_t policy, unsigned flags,
 		     const struct secret *, struct err *e);
+	/* EKEYREVOKED: a wrapping key that can be removed, but was not meant. */
 	int (*remove)(const struct device *, const struct object_name *, unsigned flags, struct err *e);
 	/*
 	 * Waits until what was last done with an object is on disk. ENOENT if there is none; REMOVED: EEXIST if there is
@@ -215,6 +238,13 @@ struct store_ops {
 			struct err *e);
 	/* Closes a consumer's objects until the next boot. */
 	int (*lock)(const struct device *, enum consumer, struct err *e);
+	/*
+	 * Makes a wrapping key, 32 random bytes that never leave the store. One of that POLICY that is there already will
+	 * do, with a note; else EEXIST. NULL: the store wraps nothing, and nor can it revoke.
+	 */
+	int (*genkey)(const struct device *, const struct object_name *, uint32_t policy, struct err *e);
+	/* REVOKED: the wrapping key opens and wraps nothing from now on, until it is called again to undo that. */
+	int (*revoke)(const struct device *, const struct object_name *, bool revoked, struct err *e);
 };
 
 /* ------------------------------------------------------------------------------------------------------------- */

@@ -86,7 +86,7 @@ static const struct {
 	{ 0, 0 },
 	{ EINVAL, 2 },
 	{ ENOENT, 3 }, { ENOKEY, 3 }, { ENOTDIR, 3 },
-	{ EACCES, 4 }, { EPERM, 4 }, { EROFS, 4 }, { ELOOP, 4 }, { EKEYREJECTED, 4 },
+	{ EACCES, 4 }, { EPERM, 4 }, { EROFS, 4 }, { ELOOP, 4 }, { EKEYREJECTED, 4 }, { EKEYREVOKED, 4 },
 	{ ENODEV, 5 }, { ENXIO, 5 }, { EOPNOTSUPP, 5 }, { ENOSYS, 5 }, { ETIMEDOUT, 5 }, { EAGAIN, 5 },
 	{ EBADMSG, 6 }, { EILSEQ, 6 },
 	{ EEXIST, 7 }, { EBUSY, 7 }, { EINPROGRESS, 7 }, { ENOTEMPTY, 7 },

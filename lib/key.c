@@ -122,7 +122,7 @@ static int parse_local(const unsigned char *p, size_t len, struct key *ret, stru
 		return r;
 	if (t.kind != TOKEN_KEY)
 		return err_set(e, EBADMSG, "sealed data, not a key");
-	*ret = (struct key){ .type = KEY_LOCAL, .bits = t.bits * (t.xts ? 2 : 1), .xts = t.xts,
+	*ret = (struct key){ .type = KEY_LOCAL, .bits = t.bits * (t.xts ? 2 : 1), .xts = t.xts, .policy = t.policy,
 			     .pattern_len = sizeof(t.wrapping_key) };
 	memcpy(ret->pattern, t.wrapping_key, sizeof(t.wrapping_key));
 	return 0;

@@ -4,10 +4,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend.h"
 #include "blob.h"
 #include "err.h"
 
 static const unsigned char magic[8] = { 'H', 'W', 'K', 'E', 'Y', 'T', 'O', 'K' };
+
+bool token_policy_is_valid(uint32_t policy)
+{
+	const uint32_t secure_boot = POLICY_OSSECBOOTAUDIT | POLICY_OSSECBOOTENFORCE;
+
+	return !(policy & ~(secure_boot | POLICY_PWSET)) && (policy & secure_boot) != secure_boot;
+}
 
 static bool good_header(const unsigned char *p)
 {
@@ -16,7 +24,8 @@ static bool good_header(const unsigned char *p)
 
 	return !memcmp(p, magic, 8) && be_get(p + 8, 2) == 1 && be_get(p + 10, 2) == TOKEN_HEADER &&
 	       (key || kind == TOKEN_SEALED) && be_get(p + 14, 2) == 1 && flags <= (key ? 1U : 0U) &&
-	       (key ? bits == 128 || bits == 192 || bits == 256 : bits == 0) && bytes_are_zero(p + 88, 8);
+	       (key ? bits == 128 || bits == 192 || bits == 256 : bits == 0) &&
+	       token_policy_is_valid((uint32_t)be_get(p + 88, 4)) && bytes_are_zero(p + 92, 4);
 }
 
 int token_parse(const void *data, size_t len, struct token *ret, struct err *e)
@@ -30,6 +39,7 @@ int token_parse(const void *data, size_t len, struct token *ret, struct err *e)
 	t.bits = (unsigned)be_get(p + 80, 4);
 	t.xts = be_get(p + 84, 2) & 1;
 	t.payload_len = be_get(p + 86, 2);
+	t.policy = (uint32_t)be_get(p + 88, 4);
 	if (t.payload_len < 1 || t.payload_len > TOKEN_PAYLOAD_MAX || len != TOKEN_HEADER + t.payload_len + TOKEN_TAG)
 		return err_set(e, EBADMSG, "token is cut or has a wrong length");
 	if (t.kind == TOKEN_KEY && t.payload_len != (size_t)t.bits / 8 * (t.xts ? 2 : 1))
@@ -56,4 +66,5 @@ void token_format_header(const struct token *t, unsigned char ret[TOKEN_HEADER])
 	be_put(ret + 80, t->bits, 4);
 	be_put(ret + 84, t->xts ? 1 : 0, 2);
 	be_put(ret + 86, t->payload_len, 2);
+	be_put(ret + 88, t->policy, 4);
 }

@@ -18,7 +18,7 @@ struct err;
  *   0  8  "HWKEYTOK"          8  2  version 1          10  2  header length 96      12  2  kind (enum token_kind)
  *  14  2  AEAD, 1 = AES-256-GCM                        16 16  partition UUID        32 16  wrapping-key id
  *  48 32  salt, random        80  4  bits of one clear key (0: not a key)           84  2  flags, 1 = XTS pair
- *  86  2  payload length n    88  8  zero              96  n  ciphertext          96+n 16  GCM tag
+ *  86  2  payload length n    88  4  policy             92  4  zero            96  n  ciphertext     96+n 16  GCM tag
  * Key = HKDF-SHA256(wrapping key, salt, "hwkey-tok/1 wrap"), nonce zero (the key is used once), AAD = header || binding.
  */
 enum { TOKEN_HEADER = 96, TOKEN_TAG = 16, TOKEN_PAYLOAD_MAX = 1024, TOKEN_MAX = 8192 };
@@ -30,9 +30,13 @@ struct token {
 	unsigned char partition[16], wrapping_key[16], salt[32];
 	unsigned bits;
 	bool xts;
+	uint32_t policy;		/* what must hold when it is opened: see token_policy_is_valid() */
 	const unsigned char *payload;	/* into the parsed bytes; the tag follows it */
 	size_t payload_len;
 };
+
+/* Of enum policy: PWSET, OSSECBOOTAUDIT or OSSECBOOTENFORCE, not the last two at once; as in PowerVM's wrapflags. */
+bool token_policy_is_valid(uint32_t policy);
 
 /* EBADMSG with a reason unless the bytes are exactly one well-formed token. */
 int token_parse(const void *data, size_t len, struct token *ret, struct err *e);
@@ -44,6 +48,7 @@ struct key {				/* what can be said of a .skey file without opening it */
 	enum key_type type;
 	unsigned bits;			/* of the clear key in all (an XTS pair counts twice); 0: not told */
 	bool xts;
+	uint32_t policy;		/* as of a token, 0 for those of others */
 	unsigned char pattern[32];	/* master-key pattern, or wrapping-key id */
 	size_t pattern_len;
 };

@@ -36,6 +36,17 @@ int access_policy(const struct store *s, enum consumer c, uint32_t policy, struc
 	return 0;
 }
 
+int access_wrapping(const struct store *s, uint32_t policy, struct err *e)
+{
+	int r = 0;
+
+	if (policy & POLICY_PWSET && s->boot.unknown)
+		return refuse(e, "pwset", "the state of this boot is damaged, so whether a password is set cannot be told");
+	if (policy & POLICY_PWSET)
+		r = access_password(s, CONSUMER_OS, e);
+	return r < 0 ? r : access_policy(s, CONSUMER_OS, policy, e);
+}
+
 int access_lock(const struct store *s, enum consumer c, struct err *e)
 {
 	if (s->boot.consumers[c].locked)
@@ -43,9 +54,22 @@ int access_lock(const struct store *s, enum consumer c, struct err *e)
 	return 0;
 }
 
-/* What no password opens. */
-static int check_kind(enum access what, const struct object_name *n, uint32_t old, struct err *e)
+static int check_wrapping_key(enum access what, const struct object_name *n, const struct record *key, struct err *e)
 {
+	if (what == ACCESS_REVOKE && wrapping_is_current(n))
+		return err_set(e, EBUSY, "is the keystore's current wrapping key: 'hwkey rewrap --to-new' makes it an old "
+			       "one");
+	if (what == ACCESS_READ)
+		return refuse(e, "wrappingkey", "nobody can read it");
+	if (what == ACCESS_WRITE || (what == ACCESS_REMOVE && !key->revoked))
+		return refuse(e, "wrappingkey", "is a wrapping key, and in use: 'hwkey pks-genkey --revoke' comes first");
+	return 0;
+}
+
+/* What no password opens. OBJECT may be NULL. */
+static int check_kind(enum access what, const struct object_name *n, const struct record *object, struct err *e)
+{
+	uint32_t old = object ? object->policy : 0;
 	bool changes = what != ACCESS_READ;
 
 	if (changes && old & POLICY_IMMUTABLE)
@@ -55,8 +79,8 @@ static int check_kind(enum access what, const struct object_name *n, uint32_t ol
 	if (what == ACCESS_WRITE && wrapping_owns_label(n))
 		return err_set(e, EPERM, "label is kept for wrapping keys");
 	if (old & POLICY_WRAPPINGKEY)
-		return refuse(e, "wrappingkey", changes ? "is a wrapping key, and in use" : "nobody can read it");
-	return 0;
+		return check_wrapping_key(what, n, object, e);
+	return what == ACCESS_REVOKE ? err_set(e, EINVAL, "is no wrapping key") : 0;
 }
 
 int access_object(const struct store *s, enum access what, const struct object_name *n, const struct record *object,
@@ -71,6 +95,6 @@ int access_object(const struct store *s, enum access what, const struct object_n
 	if (r == 0)
 		r = access_policy(s, n->consumer, policy, e);
 	if (r == 0)
-		r = check_kind(what, n, object ? object->policy : 0, e);
+		r = check_kind(what, n, object, e);
 	return r < 0 ? r : access_lock(s, n->consumer, e);
 }

@@ -5,7 +5,7 @@
 
 #include "store.h"
 
-enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_REMOVE };
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_REMOVE, ACCESS_REVOKE };
 
 /*
  * Of the password: NULL while none is set, else the one given, or in the user keyring, or asked for. EPERM; EACCES if
@@ -22,6 +22,8 @@ int access_object(const struct store *, enum access, const struct object_name *,
 
 /* That the bits hold at this moment: PWSET of CONSUMER, and those of secure boot. */
 int access_policy(const struct store *, enum consumer, uint32_t policy, struct err *e);
+/* That the bits of a wrapping key and of what is under it hold: of consumer os; PWSET asks for its password, too. */
+int access_wrapping(const struct store *, uint32_t policy, struct err *e);
 /* EPERM if CONSUMER's objects are closed until the next boot. */
 int access_lock(const struct store *, enum consumer, struct err *e);
 

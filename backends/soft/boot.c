@@ -166,7 +166,7 @@ void boot_unknown(struct boot *ret, const unsigned char partition[UUID_SIZE], ui
 		  size_t size)
 {
 	boot_new(ret, partition, memory, size);
-	ret->here = true;
+	ret->here = ret->unknown = true;
 	ret->unflushed = generation;
 }
 

@@ -38,6 +38,7 @@ struct boot_consumer {
 struct boot {
 	unsigned char partition[UUID_SIZE];
 	bool here;			/* this boot has one already */
+	bool unknown;			/* what is in it cannot be told: boot_unknown() */
 	uint64_t generation;		/* of the file */
 	uint64_t unflushed;		/* generation of the store that may not be on disk; 0: all is */
 	struct boot_consumer consumers[CONSUMER_OS + 1];

@@ -8,7 +8,7 @@
 #include "lib/err.h"
 #include "lib/secret.h"
 
-enum { RECORD_HEADER = 20, STATE_PRESENT = 1 };
+enum { RECORD_HEADER = 20, STATE_PRESENT = 1, STATE_REVOKED = 2 };
 
 static const unsigned char magic[8] = { 'H', 'W', 'K', 'E', 'Y', 'O', 'B', 'J' };
 
@@ -30,17 +30,19 @@ void objects_init(struct objects *ret, void *data, size_t size)
 static size_t record_decode(const unsigned char *p, size_t left, struct record *ret)
 {
 	size_t label, data;
+	bool revoked;
 
 	if (left < RECORD_HEADER)
 		return 0;
+	revoked = p[1] == STATE_REVOKED && be_get(p + 4, 4) & POLICY_WRAPPINGKEY;
 	label = be_get(p + 2, 2);
 	data = be_get(p + 8, 4);
-	if (p[0] < CONSUMER_FIRMWARE || p[0] > CONSUMER_OS || p[1] != STATE_PRESENT || label < 1 || label > LABEL_MAX ||
-	    data < 1 || data > left || RECORD_HEADER + label + data > left)
+	if (p[0] < CONSUMER_FIRMWARE || p[0] > CONSUMER_OS || (p[1] != STATE_PRESENT && !revoked) ||
+	    label < 1 || label > LABEL_MAX || data < 1 || data > left || RECORD_HEADER + label + data > left)
 		return 0;
 	*ret = (struct record){
 		.name = { (enum consumer)p[0], p + RECORD_HEADER, label }, .policy = (uint32_t)be_get(p + 4, 4),
-		.generation = be_get(p + 12, 8), .data = p + RECORD_HEADER + label, .len = data,
+		.revoked = revoked, .generation = be_get(p + 12, 8), .data = p + RECORD_HEADER + label, .len = data,
 	};
 	return RECORD_HEADER + label + data;
 }
@@ -48,7 +50,7 @@ static size_t record_decode(const unsigned char *p, size_t left, struct record *
 static void record_encode(const struct record *r, unsigned char *p)
 {
 	p[0] = (unsigned char)r->name.consumer;
-	p[1] = STATE_PRESENT;
+	p[1] = r->revoked ? STATE_REVOKED : STATE_PRESENT;
 	be_put(p + 2, r->name.len, 2);
 	be_put(p + 4, r->policy, 4);
 	be_put(p + 8, r->len, 4);
@@ -141,7 +143,8 @@ static int full(const struct objects *o, size_t need, size_t have, struct err *e
 		}
 	}
 	return err_set(e, ENOSPC, "keystore is full: %zu bytes needed, %zu of %zu free; wrapping keys, old ones too: %u, "
-		       "%zu bytes", need, have, o->limit, n, bytes);
+		       "%zu bytes%s", need, have, o->limit, n, bytes, n ? "; pks-genkey --revoke and pks-remove free "
+		       "those that nothing needs" : "");
 }
 
 int objects_check_size(size_t size, const struct record *r, struct err *e)
@@ -195,4 +198,9 @@ void objects_remove(struct objects *o, const struct object_name *name)
 		header_store(o);
 		return;
 	}
+}
+
+void objects_revoke(struct objects *o, const struct record *r, bool revoked)
+{
+	o->data[r->name.label - o->data - RECORD_HEADER + 1] = revoked ? STATE_REVOKED : STATE_PRESENT;
 }

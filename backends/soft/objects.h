@@ -5,8 +5,8 @@
  *
  *   0 8 "HWKEYOBJ"   8 4 number of objects   12 4 bytes in use, these 16 included
  * each object:
- *   0 1 consumer     1 1 state, 1 = present  2 2 label length   4 4 policy   8 4 data length   12 8 generation of the
- *  store that wrote it   20 ... label, data
+ *   0 1 consumer     1 1 state: 1 present, 2 a revoked wrapping key         2 2 label length   4 4 policy
+ *   8 4 data length  12 8 generation of the store that wrote it              20 ... label, data
  */
 #ifndef HWKEY_SOFT_OBJECTS_H
 #define HWKEY_SOFT_OBJECTS_H
@@ -25,6 +25,7 @@ struct objects {
 struct record {
 	struct object_name name;	/* into the contents */
 	uint32_t policy;
+	bool revoked;
 	uint64_t generation;
 	const unsigned char *data;
 	size_t len;
@@ -50,5 +51,6 @@ int objects_fits(const struct objects *, const struct record *, struct err *e);
 /* The name must not be there yet; RECORD points outside the contents. Errors as above. */
 int objects_add(struct objects *, const struct record *, struct err *e);
 void objects_remove(struct objects *, const struct object_name *);
+void objects_revoke(struct objects *, const struct record *, bool revoked);	/* one of theirs */
 
 #endif

@@ -171,11 +171,15 @@ static int object_remove(const struct device *dev, const struct object_name *n, 
 		return r;
 	found = store_find(&s, n, &old);
 	r = access_object(&s, ACCESS_REMOVE, n, found ? &old : NULL, found ? old.policy : 0, e);
+	if (r == 0 && old.policy & POLICY_WRAPPINGKEY && !(flags & REMOVE_WRAPPING_KEY))
+		r = err_set(e, EKEYREVOKED, "is a wrapping key: what is under it would be lost");
 	if (r < 0)
 		return r;
 	objects_remove(place_of(&s, old.policy), n);
 	s.no_wait = flags & WRITE_NO_WAIT;
 	r = store_keep(&s, old.policy, e);
+	if (r == 0 && old.policy & POLICY_WRAPPINGKEY)
+		r = store_commit(&s, e);	/* gone is gone: from the older container, too */
 	if (r == 0)
 		store_note(&s);
 	return r;
@@ -206,11 +210,17 @@ static int object_confirm(const struct device *dev, const struct object_name *n,
 	return removed || there ? 0 : store_misses(&s, e);
 }
 
-static void describe(const struct record *rec, struct object *ret)
+static int describe(const struct record *rec, struct object *ret, struct err *e)
 {
+	struct wrapping w = { 0 };
+	int r = rec->policy & POLICY_WRAPPINGKEY ? wrapping_from(rec, &w, e) : 0;
+
 	*ret = (struct object){ .consumer = rec->name.consumer, .label_len = rec->name.len, .policy = rec->policy,
-				.size = rec->policy & POLICY_WRAPPINGKEY ? 0 : rec->len, .generation = rec->generation };
+				.size = rec->policy & POLICY_WRAPPINGKEY ? 0 : rec->len, .generation = rec->generation,
+				.wrapping = w.state };
 	memcpy(ret->label, rec->name.label, rec->name.len);
+	memcpy(ret->wrapping_id, w.id, sizeof(w.id));
+	return r;
 }
 
 static int by_name(const void *a, const void *b)
@@ -224,23 +234,25 @@ static int by_name(const void *a, const void *b)
 static int object_list(const struct device *dev, struct object **ret, size_t *ret_n, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
-	struct object *list;
+	AUTO_FREE struct object *list = NULL;
 	struct record rec;
 	size_t n = 0;
 	int r = store_open(&s, dev, 0, e);
 
-	if (r < 0 && r != -ENOENT)
+	if (r < 0 && r != -ENOENT)	/* one that is not there is an empty one */
 		return r;
-	list = calloc(r == 0 ? s.objects.count + s.boot.objects.count + 1 : 1, sizeof(*list));
-	if (!list)
-		return err_nomem(e);
+	list = calloc(s.objects.count + s.boot.objects.count + 1, sizeof(*list));
+	r = list ? 0 : err_nomem(e);
 	for (size_t at = 0; r == 0 && objects_next(&s.objects, &at, &rec);)
-		describe(&rec, &list[n++]);
+		r = describe(&rec, &list[n++], e);
 	for (size_t at = 0; r == 0 && objects_next(&s.boot.objects, &at, &rec);)
-		describe(&rec, &list[n++]);
+		r = describe(&rec, &list[n++], e);
+	if (r < 0)
+		return r;
 	qsort(list, n, sizeof(*list), by_name);
 	*ret = list;
 	*ret_n = n;
+	list = NULL;
 	return 0;
 }
 
@@ -409,6 +421,8 @@ const struct store_ops soft_store_ops = {
 	.destroy = partition_remove,
 	.password = set_password,
 	.lock = lock_consumer,
+	.genkey = key_make,
+	.revoke = key_revoke,
 	.slot_add = slot_add,
 	.slot_remove = slot_remove,
 	.tsk = tsk_show,

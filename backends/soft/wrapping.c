@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "access.h"
 #include "lib/blob.h"
 #include "lib/err.h"
 
@@ -16,12 +17,19 @@ static struct object_name name_of(const char *label)
 	return (struct object_name){ CONSUMER_OS, (const unsigned char *)label, strlen(label) };
 }
 
+bool wrapping_is_current(const struct object_name *n)
+{
+	const struct object_name current = name_of(current_label);
+
+	return object_name_compare(n, &current) == 0;
+}
+
 bool wrapping_owns_label(const struct object_name *n)
 {
-	size_t current = strlen(current_label), old = strlen(old_prefix);
+	size_t old = strlen(old_prefix);
 
-	return n->consumer == CONSUMER_OS && ((n->len == current && !memcmp(n->label, current_label, current)) ||
-					      (n->len >= old && !memcmp(n->label, old_prefix, old)));
+	return wrapping_is_current(n) ||
+	       (n->consumer == CONSUMER_OS && n->len >= old && !memcmp(n->label, old_prefix, old));
 }
 
 static int wrapping_id(const unsigned char *key, unsigned char ret[16], struct err *e)
@@ -29,24 +37,30 @@ static int wrapping_id(const unsigned char *key, unsigned char ret[16], struct e
 	return crypto_hkdf(key, CRYPTO_KEY, "", 0, "hwkey-tok/1 id", 14, ret, 16, e);
 }
 
-static int from_record(const struct record *rec, struct wrapping *ret, struct err *e)
+static enum wrapping_state state_of(const struct record *rec)
 {
-	const struct object_name current = name_of(current_label);
+	if (rec->revoked)
+		return WRAPPING_REVOKED;
+	if (!wrapping_owns_label(&rec->name))
+		return WRAPPING_ACTIVE;
+	return wrapping_is_current(&rec->name) ? WRAPPING_CURRENT : WRAPPING_OLD;
+}
 
+int wrapping_from(const struct record *rec, struct wrapping *ret, struct err *e)
+{
 	if (!(rec->policy & POLICY_WRAPPINGKEY) || rec->len != CRYPTO_KEY)
 		return err_set(e, EBADMSG, "a wrapping key of the keystore is malformed");
-	ret->key = rec->data;
-	ret->since = rec->generation;
-	ret->current = rec->name.len == current.len && !memcmp(rec->name.label, current.label, current.len);
+	*ret = (struct wrapping){ .name = rec->name, .key = rec->data, .since = rec->generation, .state = state_of(rec),
+				  .policy = rec->policy & ~(uint32_t)POLICY_WRAPPINGKEY };
 	return wrapping_id(rec->data, ret->id, e);
 }
 
 int wrapping_current(const struct store *s, struct wrapping *ret, struct err *e)
 {
-	const struct object_name current = name_of(current_label);
+	const struct object_name n = name_of(current_label);
 	struct record rec;
 
-	return objects_find(&s->objects, &current, &rec) ? from_record(&rec, ret, e) : -ENOENT;
+	return objects_find(&s->objects, &n, &rec) ? wrapping_from(&rec, ret, e) : -ENOENT;
 }
 
 int wrapping_find(const struct store *s, const unsigned char *id, size_t len, struct wrapping *ret, struct err *e)
@@ -59,7 +73,7 @@ int wrapping_find(const struct store *s, const unsigned char *id, size_t len, st
 
 		if (!(rec.policy & POLICY_WRAPPINGKEY))
 			continue;
-		r = from_record(&rec, &w, e);
+		r = wrapping_from(&rec, &w, e);
 		if (r < 0)
 			return r;
 		if (!memcmp(w.id, id, len)) {
@@ -70,9 +84,55 @@ int wrapping_find(const struct store *s, const unsigned char *id, size_t len, st
 	return -ENOENT;
 }
 
-static int add(struct store *s, const char *label, const unsigned char *key, struct err *e)
+static int check_revoked(const struct wrapping *w, struct err *e)
 {
-	const struct record rec = { .name = name_of(label), .policy = POLICY_WRAPPINGKEY,
+	int len = (int)w->name.len;
+
+	if (w->state != WRAPPING_REVOKED)
+		return 0;
+	return err_set(e, EKEYREVOKED, "wrapping key '%.*s' is revoked: 'hwkey pks-genkey --unrevoke %.*s' lets it be used",
+		       len, w->name.label, len, w->name.label);
+}
+
+static int find_label(const struct store *s, const char *label, struct wrapping *ret, struct err *e)
+{
+	const struct object_name n = name_of(label);
+	struct record rec;
+	int r;
+
+	if (!objects_find(&s->objects, &n, &rec))
+		return err_set(e, ENOKEY, "no wrapping key '%s': 'hwkey pks-genkey' makes one", label);
+	if (!(rec.policy & POLICY_WRAPPINGKEY))
+		return err_set(e, EINVAL, "object '%s' is no wrapping key", label);
+	r = wrapping_from(&rec, ret, e);
+	return r < 0 ? r : check_revoked(ret, e);
+}
+
+/* One that was chosen by name stays chosen; else it is the keystore's current one. */
+static int find_like(const struct store *s, const struct blob *token, struct wrapping *ret, struct err *e)
+{
+	struct token t;
+	int r = token_parse(token->data, token->len, &t, e);
+
+	if (r == 0)
+		r = wrapping_find(s, t.wrapping_key, sizeof(t.wrapping_key), ret, e);
+	if (r == 0)
+		r = check_revoked(ret, e);
+	return r < 0 || ret->state == WRAPPING_ACTIVE ? r : wrapping_current(s, ret, e);
+}
+
+int wrapping_choose(const struct store *s, const struct wrap_params *p, struct wrapping *ret, struct err *e)
+{
+	if (p && p->like)
+		return find_like(s, p->like, ret, e);
+	if (p && p->wrapping_key && strcmp(p->wrapping_key, current_label) != 0)
+		return find_label(s, p->wrapping_key, ret, e);
+	return wrapping_current(s, ret, e);
+}
+
+static int add(struct store *s, const struct object_name *n, uint32_t policy, const unsigned char *key, struct err *e)
+{
+	const struct record rec = { .name = *n, .policy = policy | POLICY_WRAPPINGKEY,
 				    .generation = s->now.generation + 1, .data = key, .len = CRYPTO_KEY };
 
 	return objects_add(&s->objects, &rec, e);
@@ -82,16 +142,18 @@ static int add(struct store *s, const char *label, const unsigned char *key, str
 static int retire(struct store *s, const struct wrapping *w, struct err *e)
 {
 	AUTO_SECRET struct secret key = { 0 };
-	const struct object_name current = name_of(current_label);
+	const struct object_name now = name_of(current_label);
 	char label[sizeof(old_prefix) + 2 * OLD_ID_BYTES];
+	struct object_name old;
 	int r = secret_copy(&key, w->key, CRYPTO_KEY, e);
 
 	if (r < 0)
 		return r;
 	memcpy(label, old_prefix, sizeof(old_prefix));
 	hex_encode(w->id, OLD_ID_BYTES, label + strlen(old_prefix));
-	objects_remove(&s->objects, &current);
-	return add(s, label, key.data, e);
+	old = name_of(label);
+	objects_remove(&s->objects, &now);
+	return add(s, &old, 0, key.data, e);
 }
 
 /* A random key whose short id no other one has, so that its label will be free when it retires. */
@@ -112,65 +174,65 @@ static int key_new(const struct store *s, struct secret *ret, struct err *e)
 	return r == -ENOENT ? 0 : r;
 }
 
-int wrapping_renew(struct store *s, struct err *e)
+int wrapping_add(struct store *s, const struct object_name *n, uint32_t policy, struct err *e)
 {
 	AUTO_SECRET struct secret key = { 0 };
-	struct wrapping old;
 	int r = key_new(s, &key, e);
 
-	if (r < 0)
-		return r;
-	r = wrapping_current(s, &old, e);
-	if (r == 0)
-		r = retire(s, &old, e);
-	else if (r == -ENOENT)
-		r = 0;
-	return r < 0 ? r : add(s, current_label, key.data, e);
+	return r < 0 ? r : add(s, n, policy, key.data, e);
 }
 
-int wrapping_commit(struct store *s, struct err *e)
+int wrapping_renew(struct store *s, struct err *e)
 {
-	struct wrapping w;
-	int r = wrapping_current(s, &w, e);
+	const struct object_name now = name_of(current_label);
+	struct wrapping old;
+	int r = wrapping_current(s, &old, e);
 
-	while (r == 0 && w.since >= s->now.generation) {
+	if (r == 0)
+		r = retire(s, &old, e);
+	return r < 0 && r != -ENOENT ? r : wrapping_add(s, &now, 0, e);
+}
+
+int wrapping_commit(struct store *s, const struct wrapping *w, struct err *e)
+{
+	int r = 0;
+
+	while (r == 0 && w->since >= s->now.generation)
 		r = store_commit(s, e);
-		if (r == 0)
-			r = wrapping_current(s, &w, e);
-	}
 	return r;
 }
 
-/* A store opened for writing gets its first wrapping key, unless another process was faster. */
-static int ensure_current(struct store *s, struct err *e)
+int wrapping_ensure(struct store *s, const struct wrap_params *p, struct wrapping *ret, struct err *e)
 {
-	struct wrapping w;
-	int r = wrapping_current(s, &w, e);
+	int r = wrapping_choose(s, p, ret, e);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
 		r = wrapping_renew(s, e);
-	return r < 0 ? r : wrapping_commit(s, e);
+		if (r == 0)
+			r = wrapping_choose(s, p, ret, e);
+	}
+	return r < 0 ? r : wrapping_commit(s, ret, e);
 }
 
-int wrapping_open(struct store *ret, const struct device *dev, struct wrapping *ret_current, struct err *e)
+int wrapping_open(struct store *ret, const struct device *dev, const struct wrap_params *p, struct wrapping *ret_wrapping,
+		  struct err *e)
 {
+	unsigned create = p && (p->wrapping_key || p->like) ? 0 : STORE_CREATE;
 	AUTO_STORE struct store s = STORE_CLOSED;
 	struct wrapping w;
 	int r = store_open(&s, dev, STORE_KEYS, e);
 
 	if (r == 0)
-		r = wrapping_current(&s, &w, e);
+		r = wrapping_choose(&s, p, &w, e);
 	if (r == 0 ? w.since >= s.now.generation : r == -ENOENT) {
 		store_done(&s);
-		r = store_open(&s, dev, STORE_KEYS | STORE_WRITE | STORE_CREATE, e);
+		r = store_open(&s, dev, STORE_KEYS | STORE_WRITE | create, e);
 		if (r == 0)
-			r = ensure_current(&s, e);
-		if (r == 0)
-			r = wrapping_current(&s, &w, e);
+			r = wrapping_ensure(&s, p, &w, e);
 	}
 	if (r < 0)
 		return r;
-	*ret_current = w;
+	*ret_wrapping = w;
 	*ret = s;
 	s = (struct store)STORE_CLOSED;
 	return 0;
@@ -206,6 +268,9 @@ int token_wrap(const struct store *s, const struct wrapping *w, const struct tok
 	struct token t = *like;
 	int r;
 
+	r = access_wrapping(s, w->policy | t.policy, e);
+	if (r < 0)
+		return r;
 	if (clear->len < 1 || clear->len > TOKEN_PAYLOAD_MAX)
 		return err_set(e, clear->len ? EFBIG : EINVAL, "cannot seal %zu bytes: 1 to %d fit", clear->len,
 			       TOKEN_PAYLOAD_MAX);
@@ -242,12 +307,12 @@ static int check_origin(const struct store *s, const struct token *t, enum token
 		return err_set(e, EBADMSG, "%s", kind == TOKEN_KEY ? "sealed data, not a key" : "a key, not sealed data");
 	r = wrapping_find(s, t->wrapping_key, sizeof(t->wrapping_key), ret, e);
 	if (r != -ENOENT)
-		return r;
+		return r < 0 ? r : check_revoked(ret, e);
 	hex_encode(t->partition, UUID_SIZE, hex);
 	if (memcmp(t->partition, s->now.partition, UUID_SIZE) != 0)
 		return err_set(e, EBADMSG, "sealed by another keystore (partition %s)", hex);
 	return err_set(e, EBADMSG, "sealed by this keystore (partition %s) with a wrapping key that is not in it: "
-		       "was an older copy of it restored?", hex);
+		       "removed, or was an older copy of it restored?", hex);
 }
 
 int token_unwrap(const struct store *s, const struct blob *token, enum token_kind kind, const struct blob *binding,
@@ -275,6 +340,8 @@ int token_unwrap(const struct store *s, const struct blob *token, enum token_kin
 	if (r == -EBADMSG)
 		return err_set(e, EBADMSG, "%s", kind == TOKEN_KEY ? "token was tampered with"
 								    : "tampered with, or sealed for another purpose");
+	if (r == 0)
+		r = access_wrapping(s, w.policy | t.policy, e);
 	if (r < 0)
 		return r;
 	clear.len = t.payload_len;

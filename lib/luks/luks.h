@@ -40,6 +40,7 @@ struct luks_key {			/* of the repository, unwrapped */
 	const struct device *device;
 	const struct seal_ops *seal;
 	const struct secret *clear;
+	const struct blob *token;	/* of the repository: what seals the passphrase is no weaker */
 	const char *pattern;		/* 64 hex digits; NULL: none */
 	const char *former;		/* slots under this name with PATTERN are this key's, too; NULL: none */
 };

@@ -389,7 +389,7 @@ int luks_seal(struct luks *l, const struct luks_key *k, const struct secret *pas
 	int r = luks_volume_binding(l, &binding, e);
 
 	if (r == 0)
-		r = k->seal->seal(k->device, passphrase, &binding, &t.blob, e);
+		r = k->seal->seal(k->device, &(struct wrap_params){ .like = k->token }, passphrase, &binding, &t.blob, e);
 	if (r < 0)
 		return r;
 	if (t.blob.len > LUKS_BLOB_MAX) {

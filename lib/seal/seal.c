@@ -30,12 +30,12 @@ static int header_fill(struct sealed_header *h, const struct device *dev, const 
 }
 
 /* Bytes sealed under a key that does not come back are lost: the backend must open now what it sealed. */
-static int key_seal(const struct device *dev, const struct seal_ops *ops, const struct secret *key,
-		    const struct blob *binding, struct blob *ret, struct err *e)
+static int key_seal(const struct device *dev, const struct seal_ops *ops, const struct wrap_params *wrap,
+		    const struct secret *key, const struct blob *binding, struct blob *ret, struct err *e)
 {
 	AUTO_SECRET struct secret again = { 0 };
 	AUTO_BLOB struct blob sealed = { 0 };
-	int r = ops->seal(dev, key, binding, &sealed, e);
+	int r = ops->seal(dev, wrap, key, binding, &sealed, e);
 
 	if (r == 0 && sealed.len > SEALED_KEY_MAX)
 		return err_set(e, EMSGSIZE, "device '%s' made a sealed key of %zu bytes, too many", dev->id, sealed.len);
@@ -81,8 +81,8 @@ static int stream_key(const struct secret *key, const unsigned char salt[32], co
 	return r;
 }
 
-static int header_make(const struct device *dev, const struct seal_ops *ops, const char *label, struct blob *ret_header,
-		       struct secret *ret_key, struct err *e)
+static int header_make(const struct device *dev, const struct seal_ops *ops, const struct wrap_params *wrap,
+		       const char *label, struct blob *ret_header, struct secret *ret_key, struct err *e)
 {
 	AUTO_BLOB struct blob binding = { 0 }, sealed = { 0 };
 	AUTO_SECRET struct secret key = { 0 };
@@ -94,7 +94,7 @@ static int header_make(const struct device *dev, const struct seal_ops *ops, con
 	if (r == 0)
 		r = secret_random(&key, CRYPTO_KEY, e);
 	if (r == 0)
-		r = key_seal(dev, ops, &key, &binding, &sealed, e);
+		r = key_seal(dev, ops, wrap, &key, &binding, &sealed, e);
 	if (r == 0)
 		r = header_finish(&binding, &sealed, ret_header, e);
 	if (r == 0)
@@ -116,8 +116,8 @@ static int input_open(const char *file, int *ret_fd, const char **ret_name, stru
 	return 0;
 }
 
-static int data_seal(const struct device *dev, const struct seal_ops *ops, const char *file, const char *label,
-		     const struct output_to *to, struct err *e)
+static int data_seal(const struct device *dev, const struct seal_ops *ops, const struct wrap_params *wrap,
+		     const char *file, const char *label, const struct output_to *to, struct err *e)
 {
 	AUTO_OUTPUT struct output out = OUTPUT_NONE;
 	AUTO_BLOB struct blob header = { 0 };
@@ -131,7 +131,7 @@ static int data_seal(const struct device *dev, const struct seal_ops *ops, const
 		r = output_open(&out, to, e);
 
 	if (r == 0)
-		r = header_make(dev, ops, label, &header, &key, e);
+		r = header_make(dev, ops, wrap, label, &header, &key, e);
 	if (r == 0)
 		r = output_create(&out, e);
 	in.stop = out.stop;
@@ -183,13 +183,18 @@ static int sealed_open(const char *file, struct sealed *ret, struct err *e)
 	return 0;
 }
 
+static int sealed_key(const struct sealed *s, struct blob *ret, struct err *e)
+{
+	return base64_decode(s->header.key, s->header.key_len, ret, e);
+}
+
 static int key_unseal(const struct device *dev, const struct seal_ops *ops, const struct sealed *s, struct secret *ret,
 		      struct err *e)
 {
 	const struct blob binding = { .data = s->head.data, .len = s->header.bound };
 	AUTO_BLOB struct blob sealed = { 0 };
 	AUTO_SECRET struct secret key = { 0 };
-	int r = base64_decode(s->header.key, s->header.key_len, &sealed, e);
+	int r = sealed_key(s, &sealed, e);
 
 	if (r == 0)
 		r = ops->unseal(dev, &sealed, &binding, &key, e);
@@ -231,6 +236,7 @@ static int data_unseal(const struct device *dev, const struct seal_ops *ops, con
 const struct seal_module seal_module_table = {
 	.seal = data_seal,
 	.open = sealed_open,
+	.key = sealed_key,
 	.unseal = data_unseal,
 	.done = sealed_done,
 };

@@ -33,6 +33,7 @@ struct device;
 struct err;
 struct output_to;
 struct seal_ops;
+struct wrap_params;
 
 enum {
 	SEALED_VERSION = 1,
@@ -69,9 +70,11 @@ struct sealed {				/* a sealed file whose header is read; SEALED_NONE = empty */
 
 struct seal_module {
 	/* FILE NULL or "-" is standard input. LABEL may be NULL. */
-	int (*seal)(const struct device *, const struct seal_ops *, const char *file, const char *label,
-		    const struct output_to *, struct err *e);
+	int (*seal)(const struct device *, const struct seal_ops *, const struct wrap_params *, const char *file,
+		    const char *label, const struct output_to *, struct err *e);
 	int (*open)(const char *file, struct sealed *ret, struct err *e);
+	/* The data key as the trust source sealed it. */
+	int (*key)(const struct sealed *, struct blob *ret, struct err *e);
 	/* Once per open. EBADMSG: another machine or keystore, or changed bytes. */
 	int (*unseal)(const struct device *, const struct seal_ops *, const struct sealed *, const struct output_to *,
 		      struct err *e);

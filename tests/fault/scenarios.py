@@ -77,6 +77,11 @@ hwkey pks-write --store more after word; hwkey pks-read --store more after >/dev
 SIZES = "hwkey pks-config --json --output SIZE,MAX,PENDING | jq -r '.keystore[0] | .size, .max, .pending // \"\"'" + OBJECTS
 
 
+# A wrapping key and a secret under it, which opens in every state but revoked and removed.
+UNDER = STORED + "; umask 077; hwkey pks-genkey web; echo secret | hwkey seal --wrapping-key web -o sealed"
+WRAPPING = "hwkey pks-list --raw --noheadings --output LABEL,STATE; hwkey unseal -q sealed 2>/dev/null || echo closed"
+
+
 def output(name, command, setup, check):
     """A command that writes the file out: it is there whole, or not at all."""
     return Scenario(name, KEYS + setup, command, "[ -e out ] || { echo none; exit 0; }; " + check + " && echo whole", REPO_AFTER)
@@ -163,6 +168,11 @@ SCENARIOS = [
         "hwkey pks-config --raw --noheadings --output UNCONFIRMED; " + OBJECTS, lazy=True,
         accept=(b"\no1 - 4\no2 - 4\none\n\ntwo\n\n",)),    # the disk failed: what was not confirmed is lost
     pks("pks-remove-no-wait", ["hwkey", "pks-remove", "o1", "--no-wait"], BOOT + STORED + "; hwkey pks-remove o2 --no-wait", lazy=True),
+    pks("pks-genkey", ["hwkey", "pks-genkey", "web"], dump="hwkey pks-list --raw --noheadings --output LABEL,STATE"),
+    pks("pks-revoke", ["hwkey", "pks-genkey", "--revoke", "web"], UNDER, WRAPPING),
+    pks("pks-unrevoke", ["hwkey", "pks-genkey", "--unrevoke", "web"], UNDER + "; hwkey pks-genkey --revoke web", WRAPPING),
+    pks("pks-remove-key", ["hwkey", "pks-remove", "--force", "web"], UNDER + "; hwkey pks-genkey --revoke web", WRAPPING),
+    repo("generate-under", ["hwkey", "generate", "new", "--wrapping-key", "web"], KEYS + "hwkey pks-genkey web"),
     pks("pks-add-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--passphrase-file={W}/cred/hwkey.pks-passphrase"], SLOTS,
         SLOT_DUMP, slow=True),
     pks("pks-replace-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--replace", "--passphrase-file={W}/new"],

@@ -33,8 +33,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		while (o.count) {
 			size_t at = 0;
 
-			if (!objects_next(&o, &at, &r))
+			if (!objects_next(&o, &at, &r) || (r.revoked && !(r.policy & POLICY_WRAPPINGKEY)))
 				abort();
+			if (r.policy & POLICY_WRAPPINGKEY) {
+				objects_revoke(&o, &r, !r.revoked);
+				if (objects_parse(copy, size, &o, &e) < 0)
+					abort();
+			}
 			objects_remove(&o, &r.name);
 			if (objects_parse(copy, size, &o, &e) < 0)
 				abort();

@@ -78,12 +78,13 @@ static bool empty;			/* has no keystore */
 static size_t verbose;			/* makes sealed keys longer by that */
 static const unsigned char nonce[CRYPTO_NONCE];
 
-static int fake_seal(const struct device *d, const struct secret *s, const struct blob *binding, struct blob *ret,
-		     struct err *e)
+static int fake_seal(const struct device *d, const struct wrap_params *w, const struct secret *s,
+		     const struct blob *binding, struct blob *ret, struct err *e)
 {
 	int r = blob_alloc(ret, s->len + CRYPTO_TAG + verbose, e);
 
 	(void)d;
+	(void)w;
 	return r < 0 ? r : crypto_seal(machine, nonce, binding->data, deaf ? 0 : binding->len, s->data, s->len, ret->data,
 				       ret->data + s->len, e);
 }
@@ -180,7 +181,7 @@ static void pattern(unsigned char *p, size_t len)
 
 static int seal(const char *in, const char *out, bool replace, struct err *e)
 {
-	return seal_module_table.seal(&dev, &ops, in, "a label", &(struct output_to){ out, replace, -1 }, e);
+	return seal_module_table.seal(&dev, &ops, NULL, in, "a label", &(struct output_to){ out, replace, -1 }, e);
 }
 
 static int unseal_to(const char *in, const struct output_to *to, struct err *e)
@@ -549,7 +550,7 @@ static int seal_to_fd(const char *path, struct err *e)
 {
 	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	return seal_module_table.seal(&dev, &ops, "clear", NULL, &(struct output_to){ .fd = fd }, e);
+	return seal_module_table.seal(&dev, &ops, NULL, "clear", NULL, &(struct output_to){ .fd = fd }, e);
 }
 
 static void full_disk_is_an_error(void **state)
@@ -662,7 +663,7 @@ static long peak_rss(off_t size)
 	if (pid == 0) {
 		const int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-		_exit(seal_module_table.seal(&dev, &ops, "big", NULL, &(struct output_to){ .fd = fd }, &e) == 0 ? 0 : 9);
+		_exit(seal_module_table.seal(&dev, &ops, NULL, "big", NULL, &(struct output_to){ .fd = fd }, &e) == 0 ? 0 : 9);
 	}
 	assert_int_equal(wait4(pid, &status, 0, &usage), pid);
 	assert_int_equal(status, 0);
@@ -815,7 +816,7 @@ static void bad_labels_are_refused(void **state)
 	longest[SEALED_LABEL_MAX + 1] = '\0';
 	put("clear", "x", 1);
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
-		assert_int_equal(seal_module_table.seal(&dev, &ops, "clear", labels[i], &to, &e), -EINVAL);
+		assert_int_equal(seal_module_table.seal(&dev, &ops, NULL, "clear", labels[i], &to, &e), -EINVAL);
 	assert_int_equal(files_count(), 1);
 }
 

@@ -145,9 +145,9 @@ static void rewrap_many_under_one_new_key(void **state)
 
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(soft_ops.key->generate(w->dev, &xts256, &old[i], &e), 0);
-	assert_int_equal(soft_ops.key->rewrap(w->dev, 0, old, 3, same, &e), 0);
+	assert_int_equal(soft_ops.key->rewrap(w->dev, 0, NULL, old, 3, same, &e), 0);
 	assert_memory_equal(same[0].data + 32, old[0].data + 32, 16);
-	assert_int_equal(soft_ops.key->rewrap(w->dev, REWRAP_TO_NEW, old, 3, new, &e), 0);
+	assert_int_equal(soft_ops.key->rewrap(w->dev, REWRAP_TO_NEW, NULL, old, 3, new, &e), 0);
 	restart(w);
 	for (int i = 0; i < 3; i++) {
 		char a[65], b[65];
@@ -181,7 +181,7 @@ static void rewrap_changes_nothing_if_one_is_bad(void **state)
 		assert_int_equal(soft_ops.key->generate(w->dev, &xts256, &old[i], &e), 0);
 	old[1].data[TOKEN_HEADER] ^= 1;
 	assert_int_equal(soft_ops.store->info(w->dev, &before, &e), 0);
-	assert_int_equal(soft_ops.key->rewrap(w->dev, REWRAP_TO_NEW, old, 2, new, &e), -EBADMSG);
+	assert_int_equal(soft_ops.key->rewrap(w->dev, REWRAP_TO_NEW, NULL, old, 2, new, &e), -EBADMSG);
 	assert_int_equal(soft_ops.store->info(w->dev, &after, &e), 0);
 	assert_int_equal(before.generation, after.generation);
 	assert_null(new[0].data);
@@ -218,7 +218,7 @@ static void seal_is_bound(void **state)
 	struct err e;
 
 	assert_int_equal(secret_copy(&data, "data", 4, &e), 0);
-	assert_int_equal(soft_ops.seal->seal(w->dev, &data, &here, &sealed, &e), 0);
+	assert_int_equal(soft_ops.seal->seal(w->dev, NULL, &data, &here, &sealed, &e), 0);
 	assert_int_equal(soft_ops.seal->unseal(w->dev, &sealed, &there, &back, &e), -EBADMSG);
 	assert_int_equal(soft_ops.seal->unseal(w->dev, &sealed, NULL, &back, &e), -EBADMSG);
 	assert_int_equal(soft_ops.key->unwrap(w->dev, &sealed, &back, &e), -EBADMSG);
@@ -226,11 +226,11 @@ static void seal_is_bound(void **state)
 	assert_int_equal(back.len, 4);
 	assert_memory_equal(back.data, "data", 4);
 	assert_int_equal(secret_random(&big, SEAL_SECRET_MAX + 1, &e), 0);
-	assert_int_equal(soft_ops.seal->seal(w->dev, &big, &here, &key, &e), -EFBIG);
+	assert_int_equal(soft_ops.seal->seal(w->dev, NULL, &big, &here, &key, &e), -EFBIG);
 	assert_int_equal(secret_alloc(&none, 1, &e), 0);
-	assert_int_equal(soft_ops.seal->seal(w->dev, &none, &here, &key, &e), -EINVAL);
+	assert_int_equal(soft_ops.seal->seal(w->dev, NULL, &none, &here, &key, &e), -EINVAL);
 	big.len--;
-	assert_int_equal(soft_ops.seal->seal(w->dev, &big, &here, &key, &e), 0);
+	assert_int_equal(soft_ops.seal->seal(w->dev, NULL, &big, &here, &key, &e), 0);
 }
 
 static void foreign_keystore_is_named(void **state)

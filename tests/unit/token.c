@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lib/backend.h"
 #include "lib/blob.h"
 #include "lib/err.h"
 
@@ -79,7 +80,7 @@ static void every_truncation_is_refused(void **state)
 	}
 }
 
-/* The bits that are not random: magic, version, lengths, kind, AEAD, sizes, flags, zeros. */
+/* The bits that are not random: magic, version, lengths, kind, AEAD, sizes, flags, unknown policies, zeros. */
 static void every_fixed_bit_counts(void **state)
 {
 	unsigned char p[TOKEN_MAX];
@@ -89,7 +90,7 @@ static void every_fixed_bit_counts(void **state)
 
 	(void)state;
 	for (unsigned bit = 0; bit < 8 * TOKEN_HEADER; bit++) {
-		if (bit / 8 >= 16 && bit / 8 < 80)
+		if ((bit / 8 >= 16 && bit / 8 < 80) || (bit / 8 == 88 && bit % 8 >= 4 && bit % 8 < 7))
 			continue;
 		p[bit / 8] ^= (unsigned char)(1U << bit % 8);
 		assert_int_equal(token_parse(p, len, &t, &e), -EBADMSG);
@@ -97,11 +98,33 @@ static void every_fixed_bit_counts(void **state)
 	}
 }
 
+static void policies(void **state)
+{
+	static const struct { uint32_t policy; bool good; } cases[] = {
+		{ 0, true }, { POLICY_PWSET, true }, { POLICY_OSSECBOOTAUDIT, true }, { POLICY_OSSECBOOTENFORCE | POLICY_PWSET, true },
+		{ POLICY_OSSECBOOTAUDIT | POLICY_OSSECBOOTENFORCE, false }, { POLICY_IMMUTABLE, false },
+		{ POLICY_PWSET | POLICY_WORLDREADABLE, false }, { POLICY_WRAPPINGKEY, false }, { 0x80000000, false }, { 1, false },
+	};
+	unsigned char p[TOKEN_MAX];
+	struct token t;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		size_t len = make(p, TOKEN_SEALED, 0, false, 32);
+
+		be_put(p + 88, cases[i].policy, 4);
+		assert_int_equal(token_parse(p, len, &t, &e), cases[i].good ? 0 : -EBADMSG);
+		if (cases[i].good)
+			assert_int_equal(t.policy, cases[i].policy);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back), cmocka_unit_test(shapes), cmocka_unit_test(every_truncation_is_refused),
-		cmocka_unit_test(every_fixed_bit_counts),
+		cmocka_unit_test(every_fixed_bit_counts), cmocka_unit_test(policies),
 	};
 
 	return cmocka_run_group_tests_name("token", tests, NULL, NULL);
