@@ -80,6 +80,13 @@ int ask_new_secret(const struct env *, const char *name, const char *prompt, str
 /* One line on standard error, "hwkey: ..."; not with --quiet. env.note is the same. */
 void note(const struct env *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void warn(const struct env *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));	/* also with --quiet */
+/*
+ * Whether a keystore is whole, by opening it: TEXT, which says how it is protected, is replaced where it is not. Nobody is
+ * asked for its passphrase: one that needs it is not judged. One that is missing is bad if a key needs it.
+ */
+enum verdict keystore_examine(const struct device *, enum verdict, char *text, size_t size);
+/* The same without opening it: only whether it is missing. */
+enum verdict keystore_look(const struct device *, enum verdict, char *text, size_t size);
 int keystore_may_create(const struct env *, struct err *e);	/* ENOENT: keys of the repository need the one that was */
 
 #endif

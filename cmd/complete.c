@@ -6,6 +6,7 @@
  * "command NAME ARGUMENT-KIND...", "option NAME --OPTION[=]", "value NAME --OPTION WORD...".
  */
 #include "cmd.h"
+#include "pks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,10 +39,26 @@ static void print_commands(void)
 		puts(commands[i]->name);
 }
 
-static void print_candidates(struct hwkey *hw, const char *const *choices, enum complete what)
+static void print_words_of(const char *const *words)
 {
-	for (size_t i = 0; choices && choices[i]; i++)
-		puts(choices[i]);
+	for (size_t i = 0; words && words[i]; i++)
+		puts(words[i]);
+}
+
+/* Of a list with commas in it only the last one is still open: what is before it is part of each candidate. */
+static void print_policies(const char *last)
+{
+	const char *eq = strncmp(last, "--", 2) ? NULL : strchr(last, '='), *comma = strrchr(last, ',');
+
+	last = eq ? eq + 1 : last;
+	for (size_t i = 0; pks_policy_word(i); i++)
+		printf("%.*s%s\n", comma ? (int)(comma + 1 - last) : 0, last, pks_policy_word(i));
+}
+
+/* LAST: the word that is being typed. */
+static void print_candidates(struct hwkey *hw, const char *const *choices, enum complete what, const char *last)
+{
+	print_words_of(choices);
 	switch (what) {
 	case COMPLETE_KEY:
 		print_keys(hw);
@@ -51,6 +68,12 @@ static void print_candidates(struct hwkey *hw, const char *const *choices, enum 
 		break;
 	case COMPLETE_STORE:
 		print_devices(hw, ROLE_STORE);
+		break;
+	case COMPLETE_CONSUMER:
+		print_words_of(pks_consumers);
+		break;
+	case COMPLETE_POLICY:
+		print_policies(last);
 		break;
 	case COMPLETE_FILE: case COMPLETE_VOLUME:
 		puts("#file");
@@ -116,6 +139,7 @@ static const struct opt *option_of_value(const struct opt_group *g, size_t n, in
 static const char *const kinds[] = {
 	[COMPLETE_NONE] = "none", [COMPLETE_FILE] = "file", [COMPLETE_DIR] = "dir", [COMPLETE_KEY] = "ask",
 	[COMPLETE_DEVICE] = "ask", [COMPLETE_STORE] = "ask", [COMPLETE_VOLUME] = "file", [COMPLETE_OBJECT] = "none",
+	[COMPLETE_CONSUMER] = "ask", [COMPLETE_POLICY] = "ask",
 };
 
 static void print_option_words(const struct cmd *c, const struct opt *opts)
@@ -168,10 +192,10 @@ int complete(struct hwkey *hw, int argc, const char **argv)
 		return 0;
 	o = option_of_value(g, ARRAY_SIZE(g), argc, argv);
 	if (o && o->type != OPT_TYPE_FLAG)
-		print_candidates(hw, o->choices, o->complete);
+		print_candidates(hw, o->choices, o->complete, argv[argc - 1]);
 	else if (argv[argc - 1][0] == '-' && argv[argc - 1][1])
 		print_options(g, ARRAY_SIZE(g));
 	else
-		print_candidates(hw, NULL, argument_kind(c, count_args(g, ARRAY_SIZE(g), argc, argv)));
+		print_candidates(hw, NULL, argument_kind(c, count_args(g, ARRAY_SIZE(g), argc, argv)), argv[argc - 1]);
 	return 0;
 }

@@ -172,29 +172,6 @@ static int tell(struct report *rep, const char *name, const struct finding *f, s
 	return out_row(rep->out, (const char *const[]){ name, verdicts[f->verdict], f->text }, e);
 }
 
-/*
- * Whether the keystore is whole. Nobody is asked for its passphrase: one that needs it is not judged. One that is not made
- * yet (ENOENT) is missing if a key needs it.
- */
-static void check_store(const struct device *d, struct finding *f)
-{
-	const struct backend_ops *ops;
-	struct store_info info;
-	struct err e = { 0 };
-	int r = d->roles & ROLE_STORE && d->state == DEVICE_ONLINE ? backend_ops(d, &ops, &e) : -EACCES;
-
-	if (r == 0 && ops->store)
-		r = ops->store->info(d, &info, &e);
-	if (r == 0 && ops->store && info.exposed)
-		find(f, VERDICT_BAD, "%s; its root key can be read by other users: chmod 400 '%s/system/root.plain'",
-		     d->backend->summary, d->env->pks_dir);
-	else if (r == 0 && ops->store && info.damaged[0])
-		find(f, VERDICT_WARNING, "%s; damaged: %.*s: see 'hwkey pks-config'", d->backend->summary,
-		     (int)strcspn(info.damaged, "\n"), info.damaged);
-	else if (r < 0 && r != -EACCES && (r != -ENOENT || keystore_may_create(d->env, &e) < 0))
-		find(f, VERDICT_BAD, "%s", e.msg);
-}
-
 static int tell_row(struct examination *, enum verdict, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 static int tell_row(struct examination *x, enum verdict v, const char *fmt, ...)
@@ -229,7 +206,7 @@ static int tell_sources(struct hwkey *hw, struct report *rep, struct err *e)
 		(void)snprintf(name, sizeof(name), "%s:%s", d->backend->name, d->id);
 		(void)snprintf(f.text, sizeof(f.text), "%s; %s", d->backend->summary, d->why);
 		if (!hw->captured)
-			check_store(d, &f);
+			f.verdict = keystore_examine(d, f.verdict, f.text, sizeof(f.text));
 		r = tell(rep, name, &f, e);
 	}
 	return r;

@@ -3,6 +3,9 @@
 #include "cmd.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 
 static int check_keys(const struct hwkey *hw, const struct repo *repo, struct err *e)
 {
@@ -28,4 +31,41 @@ int keystore_may_create(const struct env *env, struct err *e)
 		r = check_keys(hw, &own, e);
 	repo_done(&own);
 	return r;
+}
+
+enum verdict keystore_look(const struct device *d, enum verdict v, char *text, size_t size)
+{
+	char path[PATH_MAX];
+	struct err e = { 0 };
+
+	if (!(d->roles & ROLE_STORE) || snprintf(path, sizeof(path), "%s/system", d->env->pks_dir) >= (int)sizeof(path) ||
+	    access(path, F_OK) == 0 || errno != ENOENT || keystore_may_create(d->env, &e) == 0)
+		return v;
+	(void)snprintf(text, size, "%s", e.msg);
+	return VERDICT_BAD;
+}
+
+enum verdict keystore_examine(const struct device *d, enum verdict v, char *text, size_t size)
+{
+	const struct backend_ops *ops;
+	struct store_info info = { 0 };
+	struct err e = { 0 };
+	int r = d->roles & ROLE_STORE && d->state == DEVICE_ONLINE ? backend_ops(d, &ops, &e) : -EACCES;
+
+	if (r == 0 && ops->store)
+		r = ops->store->info(d, &info, &e);
+	if (r == 0 && info.exposed) {
+		(void)snprintf(text, size, "%s; its root key can be read by other users: chmod 400 '%s/system/root.plain'",
+			       d->backend->summary, d->env->pks_dir);
+		return VERDICT_BAD;
+	}
+	if (r == 0 && info.damaged[0]) {
+		(void)snprintf(text, size, "%s; damaged: %.*s: see 'hwkey pks-config'", d->backend->summary,
+			       (int)strcspn(info.damaged, "\n"), info.damaged);
+		return VERDICT_WARNING;
+	}
+	if (r == 0 || r == -EACCES || (r == -ENOENT && keystore_may_create(d->env, &e) == 0))
+		return v;
+	(void)snprintf(text, size, "%s", e.msg);
+	return VERDICT_BAD;
 }

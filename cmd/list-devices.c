@@ -76,6 +76,12 @@ static const struct opt opts[] = {
 };
 CMD_OPTS(struct list_options);
 
+/* Opening a keystore takes longer than the rest of the listing. */
+static enum verdict judge(const struct device *d, bool open, char *remark, size_t size)
+{
+	return open ? keystore_examine(d, VERDICT_OK, remark, size) : keystore_look(d, VERDICT_OK, remark, size);
+}
+
 static int list_all(struct hwkey *hw, const struct list_options *o, const struct args *args, struct err *e)
 {
 	AUTO_OUT struct out *out = NULL;
@@ -86,6 +92,8 @@ static int list_all(struct hwkey *hw, const struct list_options *o, const struct
 	chosen[ARRAY_SIZE(columns) - 2].hidden = !hw->verbose;
 	hw->env.thorough = hw->verbose;
 	hw->env.partitions = true;
+	hw->env.ask = NULL;		/* what is found is told in the remark, and nobody is waited for */
+	hw->env.note = NULL;
 	r = device_enumerate(&hw->env, true, &hw->devices, e);
 	if (r == 0)
 		r = check_ids(hw->devices, args, e);
@@ -93,14 +101,18 @@ static int list_all(struct hwkey *hw, const struct list_options *o, const struct
 	if (r == 0)
 		r = out_open(&out, "devices", chosen, &hw->out, e);
 	for (const struct device *d = hw->devices; r == 0 && d; d = d->next) {
-		char can[64];
+		char can[64], remark[512];
+		const char *state = device_state_name(d);
 
+		(void)snprintf(remark, sizeof(remark), "%s", d->why);
+		if (!hw->captured && device_is_asked(d, args) && judge(d, hw->verbose, remark, sizeof(remark)) == VERDICT_BAD)
+			state = "error";
 		format_roles(d->roles, can, sizeof(can));
 		if (device_is_asked(d, args))
 			r = (d->inside ? out_row_inside : out_row)(out, (const char *const[]){
-				d->id, d->backend->name, d->model[0] ? d->model : NULL, device_state_name(d),
+				d->id, d->backend->name, d->model[0] ? d->model : NULL, state,
 				can[0] ? can : NULL,
-				d->why[0] ? d->why : NULL, d->details }, e);
+				remark[0] ? remark : NULL, d->details }, e);
 	}
 	return r < 0 ? r : out_print(out, e);
 }

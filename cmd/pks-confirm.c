@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "pks.h"
 
+#include <errno.h>
+
 struct opts { struct pks_options from; bool removed; };
 CMD_OPTS(struct opts);
 
@@ -16,7 +18,9 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	AUTO_PKS_OBJECT struct pks_object n = { 0 };
 	int r = pks_open_object(hw, &o->from, args->argv[0], &n, e);
 
-	if (r < 0 || !n.ops->confirm)
+	if (r == 0 && !n.ops->confirm)
+		return err_set(e, EOPNOTSUPP, "keystore '%s' cannot tell what is on disk", n.dev->id);
+	if (r < 0)
 		return r;
 	r = n.ops->confirm(n.dev, &n.name, o->removed, e);
 	return r < 0 ? pks_failed(&n, e) : 0;

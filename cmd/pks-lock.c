@@ -40,6 +40,7 @@ const struct cmd cmd_pks_lock = {
 	.opts = opts,
 	.min_args = 1,
 	.max_args = 1,
+	.complete = { COMPLETE_CONSUMER },
 	.needs = NEED_DEVICES,
 	.run = run,
 };

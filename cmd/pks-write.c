@@ -10,7 +10,8 @@ CMD_OPTS(struct opts);
 static const struct opt opts[] = {
 	OPT_FLAG(struct opts, no_wait, "no-wait", 0, "Do not wait for the disk: pks-confirm does"),
 	OPT_FLAG(struct opts, replace, "replace", 0, "Overwrite an object of that label"),
-	OPT_STR(struct opts, policy, "policy", 0, "NAME,...", "What it needs, and what is allowed with it"),
+	OPT_STR(struct opts, policy, "policy", 0, "NAME,...", "What it needs, and what is allowed with it",
+		.complete = COMPLETE_POLICY),
 	PKS_OPTS_OBJECT(struct opts),
 	{ 0 }
 };

@@ -12,7 +12,7 @@ const char *const pks_consumers[] = { "firmware", "bootloader", "os", NULL };
 static const struct {
 	uint32_t bit;
 	const char *name;
-} policies[] = {
+} policies[] = {		/* what is not a writer's to set comes last */
 	{ POLICY_OSSECBOOTAUDIT, "ossecbootaudit" }, { POLICY_OSSECBOOTENFORCE, "ossecbootenforce" },
 	{ POLICY_PWSET, "pwset" }, { POLICY_WORLDREADABLE, "worldreadable" }, { POLICY_IMMUTABLE, "immutable" },
 	{ POLICY_TRANSIENT, "transient" }, { POLICY_SIGNEDUPDATE, "signedupdate" }, { POLICY_WRAPPINGKEY, "wrappingkey" },
@@ -175,6 +175,13 @@ void pks_policy_format(uint32_t policy, char sep, char *ret, size_t size)
 	}
 	if (policy)
 		(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s0x%x", ret[0] ? (char[]){ sep, '\0'} : "", policy);
+}
+
+const char *pks_policy_word(size_t i)
+{
+	const uint32_t not_ours = POLICY_SIGNEDUPDATE | POLICY_WRAPPINGKEY | POLICY_HVPROVISIONED;
+
+	return policies[i].bit & not_ours ? NULL : policies[i].name;
 }
 
 static uint32_t policy_find(const char *word, size_t len)

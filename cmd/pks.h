@@ -63,6 +63,8 @@ int pks_new_passphrase(struct hwkey *, const char *file, const char *credential,
 int pks_give_password(struct hwkey *, const char *file, struct secret *password, struct err *e);
 /* Names joined by SEP; unknown bits in hex. */
 void pks_policy_format(uint32_t policy, char sep, char *ret, size_t size);
+/* Those that an object can be written with, one after the other; NULL: no more. */
+const char *pks_policy_word(size_t i);
 /* NAME,NAME,...; NULL: none. */
 int pks_policy_parse(const char *list, uint32_t *ret, struct err *e);
 

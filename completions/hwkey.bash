@@ -55,6 +55,9 @@ _hwkey()
 	if ((COMP_CWORD == 1)); then
 		_hwkey_offer "${!_hwkey_args[@]}" help --help --version
 		return
+	elif ((COMP_CWORD == 2)) && [[ $command == help ]]; then
+		_hwkey_offer "${!_hwkey_args[@]}"
+		return
 	fi
 	[[ $cur == = ]] && cur=
 	[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}

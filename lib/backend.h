@@ -203,7 +203,7 @@ struct store_ops {
 	int (*remove)(const struct device *, const struct object_name *, unsigned flags, struct err *e);
 	/*
 	 * Waits until what was last done with an object is on disk. ENOENT if there is none; REMOVED: EEXIST if there is
-	 * one. NULL: nothing is ever done without waiting.
+	 * one. NULL: it cannot tell.
 	 */
 	int (*confirm)(const struct device *, const struct object_name *, bool removed, struct err *e);
 	/* *ret is malloc'd, sorted by consumer and label. */

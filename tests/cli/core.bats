@@ -52,6 +52,16 @@ setup() { load helpers; }
 	[ "$(hwkey --complete generate --volume-type '')" = $'luks2\nplain' ]
 	[ "$(hwkey --complete wrap name '')" = '#file' ]
 	[ -z "$(hwkey --complete generate name '')" ]
+	[ "$(hwkey --complete pks-lock '')" = $'firmware\nbootloader\nos' ]
+	[ -z "$(hwkey --complete pks-lock os '')" ]
+	boot 1
+	policies='ossecbootaudit ossecbootenforce pwset worldreadable immutable transient '
+	[ "$(hwkey --complete pks-write --policy '' | tr '\n' ' ')" = "$policies" ]
+	[ "$(hwkey --complete pks-write --policy=pwset,im | grep imm)" = pwset,immutable ]
+	for policy in $policies; do		# what is offered is taken
+		printf x | hwkey pks-write -q "$policy" --policy "$policy" || [ "$?" -eq 4 ]
+	done
+	[ "$(hwkey --complete help pk | grep -c ^pks-)" -gt 5 ]
 }
 
 @test "bash completion offers static words without starting a process" {
@@ -64,9 +74,11 @@ setup() { load helpers; }
 		_hwkey && echo "\${COMPREPLY[@]}"
 		COMP_WORDS=(hwkey generate --volume-type = l) COMP_CWORD=4
 		_hwkey && echo "\${COMPREPLY[@]}"
+		COMP_WORDS=(hwkey help pks-co) COMP_CWORD=2
+		_hwkey && echo "\${#COMPREPLY[@]}"
 	EOF
 	run strace -f -qq -e trace=clone,clone3,fork,vfork,execve -o "$BATS_TEST_TMPDIR/trace" bash "$BATS_TEST_TMPDIR/t.bash"
-	[ "$output" = $'generate\n--device=\nluks2' ]
+	[ "$output" = $'generate\n--device=\nluks2\n2' ]
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/trace")" -eq 1 ]
 }
 

@@ -66,6 +66,7 @@ verdict() { awk -v check="$1" 'index($0, check) == 1 { sub(check " *", ""); prin
 		printf '\377\376\375' | dd of="$keystore/local.$f" bs=1 seek=1000 conv=notrunc status=none
 		hwkey doctor >out || true
 		[ "$(verdict soft:local <out)" = "$([ $f = A ] && echo warning || echo bad)" ]
+		hwkey list-devices -V --raw --noheadings --output remark local | grep -q 'damaged'
 	done
 	rm -r "$keystore"
 	cp -a "$BATS_TEST_TMPDIR/whole" "$keystore"
@@ -75,13 +76,16 @@ verdict() { awk -v check="$1" 'index($0, check) == 1 { sub(check " *", ""); prin
 	hwkey pks-config --remove-slot=plain
 	timeout 10 script -qec 'hwkey doctor' /dev/null >out || true
 	[ "$(verdict soft:local <out)" = ok ]
+	timeout 10 script -qec 'hwkey list-devices -V local' /dev/null | grep -q online
 	rm -r "$HWKEY_PKS_DIR"
 	run hwkey doctor
 	[ "$status" -eq 4 ]
 	[ "$(verdict soft:local <<<"$output")" = bad ]
 	[[ $output == *"is missing and key 'k' needs it"* ]]
+	[[ $(hwkey list-devices --json local | jq -r '.devices[0] | .state, .remark') == error$'\n'*"is missing and key 'k' needs it"* ]]
 	hwkey remove -q --force k
 	hwkey doctor >out || true
 	[ "$(verdict soft:local <out)" = ok ]
+	[[ $(hwkey list-devices --json local | jq -r '.devices[0].remark') == 'not initialised yet'* ]]
 	[ ! -e "$HWKEY_PKS_DIR" ]
 }
