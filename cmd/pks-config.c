@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct opts {
-	char *store, *size, *add_slot, *remove_slot, *passphrase_file;
+	char *store, *size, *add_slot, *remove_slot, *passphrase_file, *anchor;
 	bool replace, power11, create, remove;
 };
 CMD_OPTS(struct opts);
@@ -14,7 +14,7 @@ CMD_OPTS(struct opts);
 enum { SIZE_LIMIT = 1 << 30 };		/* what is surely no size */
 
 static const char *const slots[] = { "plain", "passphrase", NULL };
-static const char *const removable[] = { "plain", "passphrase", "tsk", NULL };
+static const char *const removable[] = { "plain", "anchor", "passphrase", "tsk", NULL };
 
 static const struct opt opts[] = {
 	OPT_STR(struct opts, size, "size", 0, "SIZE", "Make it so large, in bytes or, with K, KiB; 0 disables it"),
@@ -23,9 +23,11 @@ static const struct opt opts[] = {
 	OPT_FLAG(struct opts, remove, "remove", 0, "Remove it, if it is disabled"),
 	OPT_STR(struct opts, add_slot, "add-slot", 0, "SLOT", "Add a way to open the keystore: plain or passphrase",
 		.choices = slots),
-	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one of them or tsk, but never the last",
+	OPT_STR(struct opts, remove_slot, "remove-slot", 0, "SLOT", "Remove one of them, anchor or tsk, but never the last",
 		.choices = removable),
-	OPT_FLAG(struct opts, replace, "replace", 0, "Let --add-slot overwrite a slot: a new passphrase"),
+	OPT_STR(struct opts, anchor, "anchor", 0, "FILE", "Add an anchor: FILE, on another disk, opens the keystore",
+		.complete = COMPLETE_FILE),
+	OPT_FLAG(struct opts, replace, "replace", 0, "Let --add-slot or --anchor overwrite a slot: a new passphrase"),
 	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE", "The new passphrase ('-': standard input)",
 		.complete = COMPLETE_FILE),
 	PKS_OPT_STORE(struct opts, store),
@@ -37,17 +39,24 @@ static bool is_passphrase(const char *slot)
 	return !strcmp(slot, "passphrase");
 }
 
+static const char *added(const struct opts *o)
+{
+	return o->anchor ? "anchor" : o->add_slot;
+}
+
 static int add(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops, struct err *e)
 {
-	AUTO_SECRET struct secret passphrase = { 0 };
+	AUTO_SECRET struct secret given = { 0 };
 	int r = 0;
 
-	if (is_passphrase(o->add_slot))
+	if (o->anchor)
+		r = secret_copy(&given, o->anchor, strlen(o->anchor) + 1, e);
+	else if (is_passphrase(o->add_slot))
 		r = pks_new_passphrase(hw, o->passphrase_file, "hwkey.pks-new-passphrase",
-				       "New passphrase of the keystore:", &passphrase, e);
+				       "New passphrase of the keystore:", &given, e);
 	if (r < 0)
 		return r;
-	r = ops->slot_add(dev, o->add_slot, &passphrase, o->replace, e);
+	r = ops->slot_add(dev, added(o), &given, o->replace, e);
 	return r == -EEXIST ? err_hint(e, "--replace overwrites it") : r;
 }
 
@@ -60,7 +69,7 @@ static int change(struct hwkey *hw, const struct opts *o, const struct device *d
 
 	if (!ops->slot_add)
 		return err_set(e, EOPNOTSUPP, "keystore '%s' has no slots to choose from", dev->id);
-	if (o->add_slot)
+	if (added(o))
 		r = add(hw, o, dev, ops, e);
 	if (r == 0 && o->remove_slot)
 		r = ops->slot_remove(dev, o->remove_slot, e);
@@ -131,21 +140,23 @@ static int destroy(struct hwkey *hw, const struct opts *o, struct err *e)
 
 static int check(const struct hwkey *hw, const struct opts *o, struct err *e)
 {
-	if (!o->add_slot && o->replace)
-		return err_set(e, EINVAL, "--replace goes with --add-slot");
+	if (!added(o) && o->replace)
+		return err_set(e, EINVAL, "--replace goes with --add-slot or --anchor");
+	if (o->add_slot && o->anchor)
+		return err_set(e, EINVAL, "--add-slot and --anchor exclude each other");
 	if (o->passphrase_file && (!o->add_slot || !is_passphrase(o->add_slot)))
 		return err_set(e, EINVAL, "--passphrase-file goes with --add-slot=passphrase");
-	if (o->add_slot && o->remove_slot && !strcmp(o->add_slot, o->remove_slot))
-		return err_set(e, EINVAL, "slot '%s' cannot be added and removed at once", o->add_slot);
+	if (added(o) && o->remove_slot && !strcmp(added(o), o->remove_slot))
+		return err_set(e, EINVAL, "slot '%s' cannot be added and removed at once", added(o));
 	if ((o->create || o->remove) && !o->store)
 		return err_set(e, EINVAL, "--create and --remove need --store");
 	if (o->remove && (o->create || o->size || o->power11))
 		return err_set(e, EINVAL, "--remove stands alone");
-	if ((o->size || o->power11 || o->create || o->remove) && (o->add_slot || o->remove_slot || shows_asked(&hw->out)))
+	if ((o->size || o->power11 || o->create || o->remove) && (added(o) || o->remove_slot || shows_asked(&hw->out)))
 		return err_set(e, EINVAL, "--size, --power11, --create, --remove go with no other change, show nothing");
-	if ((o->add_slot || o->remove_slot) && shows_asked(&hw->out))
-		return err_set(e, EINVAL,
-			       "--add-slot and --remove-slot show nothing: leave out --json, --output and the like");
+	if ((added(o) || o->remove_slot) && shows_asked(&hw->out))
+		return err_set(e, EINVAL, "--add-slot, --anchor and --remove-slot show nothing: leave out --json, --output "
+			       "and the like");
 	return 0;
 }
 
@@ -167,7 +178,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		return r;
 	if (o->size || o->power11)
 		return resize(hw, o, dev, ops, e);
-	return o->add_slot || o->remove_slot ? change(hw, o, dev, ops, e) : pks_show_info(hw, dev, ops, e);
+	return added(o) || o->remove_slot ? change(hw, o, dev, ops, e) : pks_show_info(hw, dev, ops, e);
 }
 
 const struct cmd cmd_pks_config = {

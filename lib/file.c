@@ -159,9 +159,9 @@ static int temp_fill(int fd, const void *data, size_t len, const struct file_att
 {
 	int r = write_all(fd, data, len);
 
-	if (r == 0 && a->gid != (gid_t)-1 && fchown(fd, (uid_t)-1, a->gid) < 0 && errno != EPERM)
+	if (r == 0 && a && a->gid != (gid_t)-1 && fchown(fd, (uid_t)-1, a->gid) < 0 && errno != EPERM)
 		r = -errno;
-	if (r == 0 && fchmod(fd, a->mode) < 0)
+	if (r == 0 && a && fchmod(fd, a->mode) < 0)
 		r = -errno;
 	while (r == 0 && fsync(fd) < 0)
 		if (errno != EINTR)

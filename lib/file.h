@@ -26,6 +26,7 @@ int file_read_at(int dirfd, const char *name, size_t max, struct blob *ret, stru
 
 /*
  * Writes FILE_TEMP, fsyncs it and renames it to NAME. REPLACE false: EEXIST if NAME is there. On error NAME is as it was.
+ * Without attributes (NULL) it is 0600 as far as the file system has modes: FAT refuses to be told of one.
  * The rename is durable after dir_sync(); a caller with several files syncs once.
  */
 int file_write_at(int dirfd, const char *name, const void *data, size_t len, const struct file_attr *, bool replace,

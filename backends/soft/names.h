@@ -50,6 +50,7 @@ struct soft_slot {
 
 static const struct soft_slot soft_slots[] = {
 	{ "plain", "root.plain", "protection: plain file, no protection against a disk thief", SLOT_PLAIN },
+	{ "anchor", "root.anchor", "protection: anchor, none against who has both disk and anchor", SLOT_ANCHOR },
 	{ "passphrase", "root.passphrase", "protection: passphrase (scrypt)", SLOT_PASSPHRASE, "hwkey.pks-passphrase",
 	  "Passphrase of the keystore:" },
 	{ "tsk", "root.tsk", "protection: trusted system key", SLOT_TSK, "hwkey.pks-tsk",

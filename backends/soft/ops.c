@@ -12,6 +12,7 @@
 #include "lib/env.h"
 #include "lib/err.h"
 #include "lib/module.h"
+#include "anchor.h"
 #include "keys.h"
 #include "tsk.h"
 
@@ -372,7 +373,10 @@ static int slot_add(const struct device *dev, const char *name, const struct sec
 		return r;
 	if (!replace && root_has_slot(s.dir, row))
 		return err_set(e, EEXIST, "keystore has a slot '%s' already", name);
-	r = root_slot_write(s.dir, row, session_of(dev), given, replace, e);
+	if (row->type == SLOT_ANCHOR)
+		r = anchor_set(dev, s.dir, session_of(dev), (const char *)given->data, replace, e);
+	else
+		r = root_slot_write(s.dir, row, session_of(dev), given, replace, e);
 	if (r == 0)
 		r = root_slot_check(s.dir, row, session_of(dev), given, e);
 	return r;
@@ -386,7 +390,9 @@ static int slot_remove(const struct device *dev, const char *name, struct err *e
 
 	if (r == 0)
 		r = store_open(&s, dev, STORE_WRITE, e);
-	if (r == 0)
+	if (r == 0 && row->type == SLOT_ANCHOR)
+		r = anchor_remove(dev, s.dir, session_of(dev), e);
+	else if (r == 0)
 		r = root_slot_remove(s.dir, row, session_of(dev), e);
 	return r;
 }

@@ -10,6 +10,7 @@
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/secret.h"
+#include "anchor.h"
 
 /* FILE_TEMP may be a plain slot whose writer was killed. */
 static bool has_temp(int dir)
@@ -40,8 +41,7 @@ const struct soft_slot *root_weakest(int dir)
 	return NULL;
 }
 
-/* ENOENT without a message: no such slot. The file may hold the clear root key. */
-static int slot_load(int dir, const struct soft_slot *row, struct secret *ret_file, struct slot *ret, struct err *e)
+int root_slot_load(int dir, const struct soft_slot *row, struct secret *ret_file, struct slot *ret, struct err *e)
 {
 	AUTO_CLOSE int fd = openat(dir, row->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	int r;
@@ -114,7 +114,7 @@ static int slot_try(const struct device *dev, int dir, const struct soft_slot *r
 {
 	AUTO_SECRET struct secret file = { 0 }, given = { 0 };
 	struct slot s;
-	int r = slot_load(dir, row, &file, &s, e);
+	int r = root_slot_load(dir, row, &file, &s, e);
 
 	if (r == 0 && row->credential)
 		r = ask_for(dev->env, row, &given, e);
@@ -128,7 +128,7 @@ static int slot_try(const struct device *dev, int dir, const struct soft_slot *r
 	return 0;
 }
 
-/* A slot that is damaged, or that nobody has the key of, does not stop the others; its damage is told. */
+/* A slot that is damaged, not there, or that nobody has the key of does not stop the others; its damage is told. */
 static int unlock(const struct device *dev, int dir, struct session *ret, struct err *e)
 {
 	struct err damage = { 0 }, needs = { 0 };
@@ -140,6 +140,8 @@ static int unlock(const struct device *dev, int dir, struct session *ret, struct
 			damage = *e;
 		else if (r == -ENOKEY && !needs.code)
 			(void)err_set(&needs, EACCES, "keystore needs its %s: %s", soft_slots[i].name, e->msg);
+		else if (r == -ENODEV)
+			needs = *e;
 		else if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -ENOKEY)
 			return r;
 	}
@@ -149,7 +151,7 @@ static int unlock(const struct device *dev, int dir, struct session *ret, struct
 	if (r == 0)
 		return 0;
 	if (needs.code)
-		return err_set(e, EACCES, "%s", needs.msg);
+		return err_set(e, needs.code, "%s", needs.msg);
 	return damage.code ? err_set(e, EBADMSG, "%s", damage.msg)
 			   : err_set(e, EBADMSG, "root-key slots are missing: the keystore cannot be opened");
 }
@@ -236,7 +238,7 @@ static bool slot_is_good(int dir, const struct soft_slot *row, const struct sess
 	struct err dropped;
 	struct slot s;
 
-	return slot_load(dir, row, &file, &s, &dropped) == 0 && secret_alloc(&root, ROOT_KEY, &dropped) == 0 &&
+	return root_slot_load(dir, row, &file, &s, &dropped) == 0 && secret_alloc(&root, ROOT_KEY, &dropped) == 0 &&
 	       slot_open(file.data, &s, given, root.data, &dropped) == 0 &&
 	       crypto_equal(root.data, session->root, ROOT_KEY) && s.epoch == session->epoch &&
 	       !memcmp(s.system, session->system, UUID_SIZE);
@@ -282,25 +284,53 @@ int root_slot_write(int dir, const struct soft_slot *row, const struct session *
 	return r < 0 ? r : dir_sync(dir, e);
 }
 
-/* Another slot that is undamaged and of the same root key. */
-static bool is_spare(int dir, const struct soft_slot *row, const struct session *session)
+enum slot_state slot_compare(const void *data, const struct slot *s, const struct session *session, struct err *ret_why)
+{
+	unsigned char id[ROOT_ID];
+
+	if (memcmp(s->system, session->system, UUID_SIZE) != 0) {
+		(void)err_set(ret_why, EBADMSG, "of another keystore");
+		return SLOT_FOREIGN;
+	}
+	if (s->epoch != session->epoch) {
+		(void)err_set(ret_why, EBADMSG, s->epoch < session->epoch ? "of an earlier root key"
+			      : "of a later root key: is this keystore an old copy?");
+		return s->epoch < session->epoch ? SLOT_STALE : SLOT_NEWER;
+	}
+	if (root_id(session->root, id, ret_why) < 0 || !crypto_equal(id, s->root_id, ROOT_ID)) {
+		(void)err_set(ret_why, EBADMSG, "of another root key");
+		return SLOT_FOREIGN;
+	}
+	return slot_verify(data, s, session->root, ret_why) < 0 ? SLOT_DAMAGED : SLOT_GOOD;
+}
+
+enum slot_state root_slot_state(int dir, const struct soft_slot *row, const struct session *session, struct err *ret_why)
 {
 	AUTO_SECRET struct secret file = { 0 };
-	struct err dropped;
+	enum slot_state state;
 	struct slot s;
+	int r = root_slot_load(dir, row, &file, &s, ret_why);
 
-	return slot_load(dir, row, &file, &s, &dropped) == 0 && slot_verify(file.data, &s, session->root, &dropped) == 0 &&
-	       s.epoch == session->epoch;
+	if (r < 0)
+		return r == -ENOENT ? SLOT_NONE : r == -EBADMSG ? SLOT_DAMAGED : SLOT_AWAY;
+	state = slot_compare(file.data, &s, session, ret_why);
+	if (state != SLOT_GOOD)
+		(void)err_prefix(ret_why, "root-key slot '%s'", row->file);
+	else if (s.type == SLOT_ANCHOR)
+		state = anchor_state(dir, &s, session, ret_why);
+	return state;
 }
 
 int root_slot_remove(int dir, const struct soft_slot *row, const struct session *session, struct err *e)
 {
 	bool spare = false;
+	struct err why;
 
 	if (!root_has_slot(dir, row))
 		return err_set(e, ENOENT, "keystore has no slot '%s'", row->name);
 	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
-		spare = spare || (&soft_slots[i] != row && is_spare(dir, &soft_slots[i], session));
+		spare = spare || (&soft_slots[i] != row &&
+				  root_slot_state(dir, &soft_slots[i], session, &why) == SLOT_GOOD);
 	if (!spare)
 		return err_set(e, EBUSY, "slot '%s' is the last one that opens the keystore: add another one first",
 			       row->name);

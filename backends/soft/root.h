@@ -25,7 +25,8 @@ static inline struct session *session_of(const struct device *dev)
 
 /*
  * Opens the first slot in DIR that opens; asks for a passphrase only if no other slot does. Once per device.
- * EACCES: passphrase or key wrong, or nobody to give it; EBADMSG: no slot, or none undamaged.
+ * EACCES: passphrase or key wrong, or nobody to give it; ENODEV: the anchor is not there; EBADMSG: no slot, or none
+ * undamaged.
  */
 int root_unlock(const struct device *, int dir, struct err *e);
 
@@ -39,6 +40,25 @@ int root_check_owner(const struct device *, int dir, const char *file, mode_t *r
 const struct soft_slot *root_weakest(int dir);
 bool root_has_slot(int dir, const struct soft_slot *);
 const struct soft_slot *root_slot_find(const char *name);
+
+/* ENOENT without a message: there is no such slot. The file may hold the clear root key. */
+int root_slot_load(int dir, const struct soft_slot *, struct secret *ret_file, struct slot *ret, struct err *e);
+
+enum slot_state {
+	SLOT_NONE,
+	SLOT_GOOD,
+	SLOT_MISSING,		/* it was made, and its file is not there */
+	SLOT_AWAY,		/* the medium is not there */
+	SLOT_DAMAGED,
+	SLOT_FOREIGN,		/* of another keystore, or another root key */
+	SLOT_STALE,		/* of an earlier root key of this keystore */
+	SLOT_NEWER,		/* of a later one: the keystore is the old one */
+};
+
+/* A slot's file against the root key that opened the keystore, without what the user has for it; WHY is for a person. */
+enum slot_state slot_compare(const void *data, const struct slot *, const struct session *, struct err *ret_why);
+/* The same of what is in DIR, and of the card of an anchor. */
+enum slot_state root_slot_state(int dir, const struct soft_slot *, const struct session *, struct err *ret_why);
 
 /* Writes the slot, durable on return. GIVEN: what the user has for it. EEXIST unless REPLACE. */
 int root_slot_write(int dir, const struct soft_slot *, const struct session *, const struct secret *given,

@@ -8,6 +8,7 @@
 #include "lib/blob.h"
 #include "lib/err.h"
 #include "lib/secret.h"
+#include "anchor.h"
 #include "tsk.h"
 
 enum { LEN_AT = 108, CHECKSUM_AT = 112, ZERO_AT = 144, TAG_AT = 240 };
@@ -106,6 +107,8 @@ static const struct slot_kind kinds[SLOT_TYPES] = {
 	[SLOT_PLAIN] = { plain_wrap, plain_unwrap, ROOT_KEY },
 	[SLOT_PASSPHRASE] = { .payload = ROOT_KEY },
 	[SLOT_TSK] = { tsk_wrap, tsk_unwrap, TSK_PAYLOAD },
+	[SLOT_ANCHOR] = { anchor_wrap, anchor_unwrap, 0 },
+	[SLOT_CARD] = { tsk_wrap, tsk_unwrap, TSK_PAYLOAD },
 };
 
 int slot_parse(const void *data, size_t len, struct slot *ret, struct err *e)

@@ -31,7 +31,10 @@ struct secret;
 enum { SLOT_HEADER = 256, SLOT_PAYLOAD_MAX = 4096, SLOT_MAX = SLOT_HEADER + SLOT_PAYLOAD_MAX };
 enum { ROOT_KEY = CRYPTO_KEY, ROOT_ID = 16, UUID_SIZE = 16 };	/* bytes */
 
-enum slot_type { SLOT_PLAIN = 1, SLOT_PASSPHRASE, SLOT_TSK, SLOT_TPM2, SLOT_KERNEL_TRUSTED, SLOT_TYPES };
+enum slot_type {
+	SLOT_PLAIN = 1, SLOT_PASSPHRASE, SLOT_TSK, SLOT_TPM2, SLOT_KERNEL_TRUSTED, SLOT_ANCHOR, SLOT_CARD,
+	SLOT_TYPES
+};
 
 struct slot_cost {		/* of scrypt: all zero unless the type is passphrase */
 	unsigned log_n, r, p;

@@ -102,3 +102,84 @@ flip() {
 	rm "$store"/root.{plain,tsk}
 	fails 6 'another type than its name says' hwkey pks-read a --batch
 }
+
+# anchored: the keystore has an anchor in a directory of its own, card/anchor
+anchored() {
+	mkdir -p card
+	hwkey pks-config --quiet --anchor "$PWD/card/anchor" 2>said
+}
+
+@test "anchor: disk and anchor together open the keystore, neither alone does" {
+	anchored
+	grep -q 'file system of the keystore: a thief gets both' said
+	[ "$(stat -c %a "$store/root.anchor")" = 400 ]
+	hwkey pks-config --remove-slot plain 2>said
+	grep -qx 'hwkey: protection: anchor, none against who has both disk and anchor' said
+	[ "$(hwkey pks-config --json | jq -c '.keystore[0].slots')" = '["anchor"]' ]
+	[ "$(hwkey pks-read a)" = secret ]
+	mv card away
+	fails 5 "anchor '$PWD/card/anchor' is not there" hwkey pks-read a
+	fails 5 'is not there' hwkey pks-write b "$store/root.anchor"
+	mkdir card
+	fails 5 'is not there' hwkey pks-read a
+	cp -r away/anchor card/anchor
+	[ "$(hwkey pks-read a)" = secret ]
+	for at in 20 40 50 245 256 280 310; do
+		flip card/anchor $at
+		fails 6 "anchor '$PWD/card/anchor'" hwkey pks-read a
+		flip card/anchor $at
+	done
+	fails 7 'the last one' hwkey pks-config --remove-slot anchor
+}
+
+@test "anchor: it moves, and the one before opens nothing any more" {
+	anchored
+	cp card/anchor old
+	fails 7 "slot 'anchor' already; --replace" hwkey pks-config --anchor "$PWD/other"
+	hwkey pks-config --quiet --anchor "$PWD/other" --replace 2>/dev/null
+	[ ! -e card/anchor ]
+	hwkey pks-config --quiet --remove-slot plain
+	[ "$(hwkey pks-read a)" = secret ]
+	cp old other
+	fails 6 'not the one of this keystore' hwkey pks-read a
+}
+
+@test "anchor: what is no anchor of this keystore is not overwritten" {
+	mkdir card
+	echo precious >card/file
+	fails 7 'is no anchor: choose another name' hwkey pks-config --anchor "$PWD/card/file"
+	fails 7 'is no anchor: choose another name' hwkey pks-config --anchor "$PWD/card/file" --replace
+	[ "$(cat card/file)" = precious ]
+	printf x | HWKEY_PKS_DIR=$PWD/pks2 hwkey pks-write -q b -
+	HWKEY_PKS_DIR=$PWD/pks2 hwkey pks-config --quiet --anchor "$PWD/card/anchor" 2>/dev/null
+	cp card/anchor foreign
+	fails 7 'an anchor of another keystore; --replace' hwkey pks-config --anchor "$PWD/card/anchor"
+	cmp card/anchor foreign
+	[ ! -e "$store/root.anchor" ]
+	fails 2 'absolute path' hwkey pks-config --anchor card/anchor2
+	fails 2 'absolute path' hwkey pks-config --anchor "$PWD/card/"
+	fails 5 'is not there' hwkey pks-config --anchor "$PWD/none/anchor"
+	fails 2 'exclude each other' hwkey pks-config --anchor "$PWD/card/a" --add-slot plain
+	fails 2 'at once' hwkey pks-config --anchor "$PWD/card/a" --remove-slot anchor
+	hwkey pks-config --quiet --anchor "$PWD/card/anchor" --replace 2>/dev/null
+	not cmp -s card/anchor foreign
+	hwkey pks-config --quiet --remove-slot anchor
+	[ ! -e card/anchor ]
+	[ ! -e "$store/root.anchor" ]
+}
+
+@test "anchor: where its medium is not mounted, nothing is written in its place" {
+	[ "$(stat -c %d /dev/shm)" != "$(stat -c %d .)" ] || skip 'no second file system here'
+	shm=$(mktemp -d /dev/shm/hwkey-anchor.XXXXXX)
+	ln -s "$shm" medium
+	status=0
+	hwkey pks-config --quiet --anchor "$PWD/medium/anchor" 2>said || status=$?
+	[ "$(stat -c %a "$shm/anchor")" = 600 ] || status=1
+	rm -r "$shm" medium
+	mkdir medium
+	[ "$status" = 0 ]
+	[ ! -s said ]
+	fails 5 'what it is on is not mounted' hwkey pks-config --anchor "$PWD/medium/anchor" --replace
+	[ -z "$(ls medium)" ]
+	fails 7 'the last one' hwkey pks-config --remove-slot plain
+}

@@ -112,7 +112,7 @@ class Disk:
         return self.fds[pid]
 
     def full(self, pid, dirfd, path):
-        path = path.decode("utf-8", "surrogateescape")
+        path = path.decode("utf-8", "surrogateescape").replace("/proc/self/cwd", self.cwd, 1)
         if path.startswith("/"):
             base = ""
         elif dirfd == "AT_FDCWD":

@@ -47,6 +47,7 @@ def pks(name, command, setup=STORED, dump=OBJECTS, after=OBJECTS_AFTER, **more):
 SLOTS = STORED + "; umask 077; mkdir cred; printf old >cred/hwkey.pks-passphrase; "
 ADD = "hwkey pks-config --add-slot=passphrase --passphrase-file=cred/hwkey.pks-passphrase; "
 SLOT_DUMP = "hwkey pks-config --raw --noheadings --output SLOTS; hwkey pks-read o1"
+HERE = "/proc/self/cwd/"     # an anchor has an absolute path, and a work directory is copied
 TSK = STORED + "; hwkey pks-tsk --new tsk; "
 PASSPHRASE_AFTER = "for p in new old; do printf $p >cred/hwkey.pks-passphrase; hwkey pks-read o1 >/dev/null && break; done; " + OBJECTS_AFTER
 
@@ -178,6 +179,10 @@ SCENARIOS = [
     pks("pks-replace-slot", ["hwkey", "pks-config", "--add-slot=passphrase", "--replace", "--passphrase-file={W}/new"],
         SLOTS + ADD + "hwkey pks-config --remove-slot=plain; printf new >new",
         "for p in new old; do printf $p >cred/hwkey.pks-passphrase; hwkey pks-read o1 && echo $p; done; true", after=PASSPHRASE_AFTER, slow=True),
+    pks("pks-anchor", ["hwkey", "pks-config", "--anchor", HERE + "card/anchor"], STORED + "; mkdir card", SLOT_DUMP),
+    pks("pks-anchor-moves", ["hwkey", "pks-config", "--anchor", HERE + "other/anchor", "--replace"],
+        STORED + "; mkdir card other; hwkey pks-config --anchor " + HERE + "card/anchor --remove-slot plain",
+        "hwkey pks-read o1; mv card away; hwkey pks-read o1 2>/dev/null && echo moved; mv away card"),
     output("pks-tsk-new", ["hwkey", "pks-tsk", "--new", "{W}/out"], "", "hwkey pks-tsk --set out && hwkey pks-tsk --check out"),
     pks("pks-tsk", ["hwkey", "pks-tsk", "--set", "{W}/tsk"], TSK, SLOT_DUMP),
     pks("pks-tsk-replace", ["hwkey", "pks-tsk", "--set", "{W}/new", "--replace"], TSK + "hwkey pks-tsk --set tsk; hwkey pks-tsk --new new",

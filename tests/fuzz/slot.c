@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/secret.h"
 
 /* The checksum is set right first: what lies behind it is what an attacker reaches. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	unsigned char file[SLOT_MAX], root[ROOT_KEY];
+	unsigned char file[SLOT_MAX], root[ROOT_KEY], key[ROOT_KEY] = "any 32 bytes";
+	const struct secret given = { key, sizeof(key), sizeof(key) };
 	struct slot s;
 	struct err e;
 
@@ -26,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (s.payload + s.payload_len != file + size || s.cost.log_n > 20 || s.cost.r > 16 || s.cost.p > 4)
 		abort();
-	if (s.type == SLOT_PLAIN)
-		(void)slot_open(file, &s, NULL, root, &e);
+	if (s.type == SLOT_PLAIN || s.type == SLOT_TSK || s.type == SLOT_CARD)
+		(void)slot_open(file, &s, &given, root, &e);
 	return 0;
 }
