@@ -143,7 +143,8 @@ $(B)/flags:
 unit_src := $(wildcard tests/unit/*.c)
 units    := $(unit_src:tests/unit/%.c=$(B)/unit/%)
 sim_src  := $(wildcard tests/sim/*.c)
-unit_objs = $(call objs,tests/support/module-dir.c $(sim_src) $(seal_src) $(luks_src) $(body_src) $(face_src)) $(B)/libhwkey.a
+support_src := $(wildcard tests/support/*.c)
+unit_objs = $(call objs,$(support_src) $(sim_src) $(seal_src) $(luks_src) $(body_src) $(face_src)) $(B)/libhwkey.a
 $(B)/tests/support/module-dir.o: extra := -DMODULE_DIR='"$(abspath $(moddir))"'
 unit_libs = $(LIBS_cmocka) $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto) $(LIBS_md) $(LIBS_popt)
 
@@ -284,4 +285,4 @@ help: ## this list
 
 FORCE:
 .PHONY: all check check-unit check-cli check-kernel check-stock-kernel check-arch $(arches:%=check-%) deps-lab deps-arch check-faults check-faults-quick check-asan run-asan check-valgrind run-valgrind fuzz run-fuzz bench lab lint deps demo install uninstall clean help FORCE
--include $(patsubst %.c,$(B)/%.d,$(all_src) $(sim_src)) $(units:%=%.d) $(sim_tools:%=%.d)
+-include $(patsubst %.c,$(B)/%.d,$(all_src) $(sim_src) $(support_src)) $(units:%=%.d) $(sim_tools:%=%.d)

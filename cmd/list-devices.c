@@ -105,7 +105,8 @@ static int list_all(struct hwkey *hw, const struct list_options *o, const struct
 		const char *state = device_state_name(d);
 
 		(void)snprintf(remark, sizeof(remark), "%s", d->why);
-		if (!hw->captured && device_is_asked(d, args) && judge(d, hw->verbose, remark, sizeof(remark)) == VERDICT_BAD)
+		if (!hw->captured && device_is_asked(d, args) &&
+		    judge(d, hw->verbose, remark, sizeof(remark)) == VERDICT_BAD)
 			state = "error";
 		format_roles(d->roles, can, sizeof(can));
 		if (device_is_asked(d, args))

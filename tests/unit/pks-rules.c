@@ -14,93 +14,12 @@
 #include "backends/soft/access.h"
 #include "backends/soft/keys.h"
 #include "lib/blob.h"
-#include "lib/env.h"
 #include "lib/err.h"
-#include "lib/file.h"
-
-extern const struct backend backend_soft;
-
-struct world {
-	char base[64], dir[80], machine[80];
-	struct env env;
-	struct device *dev;
-};
+#include "tests/support/world.h"
 
 #define EFI "/sys/firmware/efi"
 #define VARS EFI "/efivars"
 #define GUID "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-
-/* A file of the machine; DATA NULL: none. */
-static void machine_file(struct world *w, const char *path, const void *data, size_t len)
-{
-	char full[256], *slash;
-	struct err e;
-	int fd;
-
-	(void)snprintf(full, sizeof(full), "%s%s", w->machine, path);
-	if (!data) {
-		assert_true(unlink(full) == 0 || errno == ENOENT || errno == ENOTDIR);
-		return;
-	}
-	slash = strrchr(full, '/');
-	*slash = '\0';
-	assert_int_equal(dir_create(full, &e), 0);
-	*slash = '/';
-	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write_all(fd, data, len), 0);
-	assert_int_equal(close(fd), 0);
-}
-
-static void boot(struct world *w, unsigned n)
-{
-	char id[64];
-	int len = snprintf(id, sizeof(id), "%08x-0000-4000-8000-000000000000\n", n);
-
-	machine_file(w, "/proc/sys/kernel/random/boot_id", id, (size_t)len);
-}
-
-static void restart(struct world *w)
-{
-	struct err e;
-
-	device_free_list(w->dev);
-	w->dev = NULL;
-	assert_int_equal(backend_soft.probe(&w->env, &w->dev, &e), 0);
-}
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	assert_non_null(w);
-	(void)snprintf(w->base, sizeof(w->base), "/tmp/hwkey-rules.XXXXXX");
-	assert_non_null(mkdtemp(w->base));
-	(void)snprintf(w->dir, sizeof(w->dir), "%s/pks", w->base);
-	(void)snprintf(w->machine, sizeof(w->machine), "%s/machine", w->base);
-	w->env = (struct env){ .pks_dir = w->dir, .sysroot = w->machine, .keystore_create = true, .ctx = w };
-	boot(w, 1);
-	restart(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-	char cmd[128];
-
-	device_free_list(w->dev);
-	(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", w->base);
-	assert_int_equal(system(cmd), 0);
-	free(w);
-	return 0;
-}
-
-static struct object_name named(enum consumer c, const char *label)
-{
-	return (struct object_name){ c, (const unsigned char *)label, strlen(label) };
-}
 
 /* --- access --------------------------------------------------------------------------------------------------- */
 
@@ -110,7 +29,7 @@ enum given { NONE, RIGHT, WRONG, OTHER };	/* OTHER: another consumer's */
 static void plant(struct world *w, enum consumer c, uint32_t policy)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
-	struct record rec = { .name = named(c, "object"), .policy = policy, .data = (const unsigned char *)"data", .len = 4 };
+	struct record rec = { .name = world_name(c, "object"), .policy = policy, .data = (const unsigned char *)"data", .len = 4 };
 	struct err e;
 
 	assert_int_equal(store_open(&s, w->dev, STORE_WRITE | STORE_CREATE, &e), 0);
@@ -136,16 +55,6 @@ static void set_passwords(struct world *w, bool set)
 		assert_int_equal(boot_verifier(b, &password, b->verifier, &e), 0);
 	}
 	assert_int_equal(boot_save(&s.boot, &w->env, session_of(w->dev), &e), 0);
-}
-
-static void secure_boot(struct world *w, enum secure_boot state)
-{
-	static const unsigned char values[][4] = {
-		[SECURE_BOOT_UNKNOWN] = { 9 }, [SECURE_BOOT_OFF] = { 0 }, [SECURE_BOOT_AUDIT] = { 0, 0, 0, 1 },
-		[SECURE_BOOT_ENFORCE] = { 0, 0, 0, 2 },
-	};
-
-	machine_file(w, "/proc/device-tree/ibm,secure-boot", values[state], 4);
 }
 
 #define OFF SECURE_BOOT_OFF
@@ -219,11 +128,11 @@ static int attempt(struct world *w, const struct access_case *a, enum consumer c
 	const char *const words[] = { [NONE] = "", [RIGHT] = (const char[]){ (char)('0' + c), '\0' }, [WRONG] = "x",
 				      [OTHER] = (const char[]){ (char)('0' + c % 3 + 1), '\0' } };
 	const struct secret password = { (unsigned char *)(uintptr_t)words[a->given], 1, 1 };
-	const struct object_name n = named(c, "object");
+	const struct object_name n = world_name(c, "object");
 	AUTO_SECRET struct secret data = { 0 };
 	int r;
 
-	restart(w);
+	world_restart(w);
 	w->env.pks_password = a->given == NONE ? NULL : &password;
 	if (what == ACCESS_READ) {
 		r = soft_ops.store->read(w->dev, &n, &data, e);
@@ -245,7 +154,7 @@ static void every_access(void **state)
 		const struct access_case *a = &accesses[i];
 		const int want[] = { [ACCESS_READ] = a->read, [ACCESS_WRITE] = a->replace, [ACCESS_REMOVE] = a->remove };
 
-		secure_boot(w, a->secure);
+		world_secure_boot(w, a->secure);
 		set_passwords(w, a->set);
 		for (enum consumer c = CONSUMER_FIRMWARE; c <= CONSUMER_OS; c++) {
 			plant(w, c, a->policy);
@@ -301,10 +210,10 @@ static void every_creation(void **state)
 		struct err e;
 
 		(void)snprintf(label, sizeof(label), "new-%zu", i);
-		n = named(CONSUMER_OS, label);
-		secure_boot(w, creations[i].secure);
+		n = world_name(CONSUMER_OS, label);
+		world_secure_boot(w, creations[i].secure);
 		set_passwords(w, creations[i].set);
-		restart(w);
+		world_restart(w);
 		w->env.pks_password = creations[i].set ? &password : NULL;
 		assert_int_equal(secret_copy(&data, "data", 4, &e), 0);
 		assert_int_equal(-soft_ops.store->write(w->dev, &n, creations[i].policy, 0, &data, &e), creations[i].write);
@@ -314,53 +223,25 @@ static void every_creation(void **state)
 
 /* --- order of evaluation: of two reasons the earlier one is told -------------------------------------------------- */
 
-static int writes(struct world *w, enum consumer c, const char *label, uint32_t policy, unsigned flags, size_t len,
-		  const char *password)
-{
-	const struct object_name n = named(c, label);
-	const struct secret given = { (unsigned char *)(uintptr_t)password, password ? strlen(password) : 0, 1 };
-	AUTO_SECRET struct secret data = { 0 };
-	struct err e;
-	int r;
-
-	assert_int_equal(secret_alloc(&data, len + 1, &e), 0);
-	data.len = len;
-	w->env.pks_password = password ? &given : NULL;
-	restart(w);
-	r = soft_ops.store->write(w->dev, &n, policy, flags, &data, &e);
-	w->env.pks_password = NULL;
-	return -r;
-}
-
 static void the_earlier_reason_is_told(void **state)
 {
 	struct world *w = *state;
 
 	plant(w, CONSUMER_OS, POLICY_IMMUTABLE | ENFORCE);
-	secure_boot(w, OFF);
+	world_secure_boot(w, OFF);
 	set_passwords(w, true);
-	assert_int_equal(writes(w, CONSUMER_OS, "object", 0, 0, 0, "x"), EINVAL);		/* no data before password */
-	assert_int_equal(writes(w, CONSUMER_OS, "object", 1, 0, 4, "x"), EINVAL);
-	assert_int_equal(writes(w, CONSUMER_OS, "object", 0, 0, 4, "x"), EPERM);
-	assert_int_equal(writes(w, CONSUMER_OS, "object", 0, 0, 65536, "3"), EPERM);		/* policy before space */
-	assert_int_equal(writes(w, CONSUMER_OS, "other", 0, 0, 4, "3"), 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "other", 0, 0, 65536, "3"), EFBIG);		/* space before label */
-	assert_int_equal(writes(w, CONSUMER_OS, "other", 0, 0, 65400, "3"), ENOSPC);
-	assert_int_equal(writes(w, CONSUMER_OS, "other", 0, 0, 4, "3"), EEXIST);
-	assert_int_equal(writes(w, CONSUMER_OS, "other", WORLD, WRITE_REPLACE, 4, "3"), EINVAL);	/* fixed */
+	assert_int_equal(world_write(w, CONSUMER_OS, "object", 0, 0, 0, "x"), EINVAL);		/* no data before password */
+	assert_int_equal(world_write(w, CONSUMER_OS, "object", 1, 0, 4, "x"), EINVAL);
+	assert_int_equal(world_write(w, CONSUMER_OS, "object", 0, 0, 4, "x"), EPERM);
+	assert_int_equal(world_write(w, CONSUMER_OS, "object", 0, 0, 65536, "3"), EPERM);		/* policy before space */
+	assert_int_equal(world_write(w, CONSUMER_OS, "other", 0, 0, 4, "3"), 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "other", 0, 0, 65536, "3"), EFBIG);		/* space before label */
+	assert_int_equal(world_write(w, CONSUMER_OS, "other", 0, 0, 65400, "3"), ENOSPC);
+	assert_int_equal(world_write(w, CONSUMER_OS, "other", 0, 0, 4, "3"), EEXIST);
+	assert_int_equal(world_write(w, CONSUMER_OS, "other", WORLD, WRITE_REPLACE, 4, "3"), EINVAL);	/* fixed */
 }
 
 /* --- what a boot keeps -------------------------------------------------------------------------------------------- */
-
-static int password(struct world *w, enum consumer c, const char *text)
-{
-	const struct secret chosen = { (unsigned char *)(uintptr_t)text, strlen(text), 1 };
-	AUTO_SECRET struct secret generated = { 0 };
-	struct err e;
-
-	restart(w);
-	return -soft_ops.store->password(w->dev, c, &chosen, &generated, &e);
-}
 
 static void a_password_is_set_once_in_a_boot(void **state)
 {
@@ -369,22 +250,22 @@ static void a_password_is_set_once_in_a_boot(void **state)
 
 	memset(long_one, 'x', sizeof(long_one) - 1);
 	long_one[sizeof(long_one) - 1] = '\0';
-	assert_int_equal(password(w, CONSUMER_OS, "early"), ENOENT);
-	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
-	assert_int_equal(password(w, CONSUMER_OS, ""), EINVAL);
-	assert_int_equal(password(w, CONSUMER_OS, long_one), EINVAL);
-	assert_int_equal(password(w, CONSUMER_OS, long_one + 1), 0);
-	assert_int_equal(password(w, CONSUMER_OS, "second"), EEXIST);
-	assert_int_equal(password(w, CONSUMER_FIRMWARE, "mine"), 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 1, "second"), EPERM);
-	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 1, long_one + 1), 0);
-	assert_int_equal(writes(w, CONSUMER_BOOTLOADER, "b", 0, 0, 1, NULL), 0);
-	boot(w, 2);
-	assert_int_equal(writes(w, CONSUMER_OS, "c", 0, 0, 1, long_one + 1), EPERM);
-	assert_int_equal(writes(w, CONSUMER_OS, "c", 0, 0, 1, NULL), 0);
-	assert_int_equal(password(w, CONSUMER_OS, "second"), 0);
-	boot(w, 1);	/* of a boot that is over nothing counts, even if it is pretended again */
-	assert_int_equal(writes(w, CONSUMER_OS, "d", 0, 0, 1, NULL), 0);
+	assert_int_equal(world_password(w, CONSUMER_OS, "early"), ENOENT);
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
+	assert_int_equal(world_password(w, CONSUMER_OS, ""), EINVAL);
+	assert_int_equal(world_password(w, CONSUMER_OS, long_one), EINVAL);
+	assert_int_equal(world_password(w, CONSUMER_OS, long_one + 1), 0);
+	assert_int_equal(world_password(w, CONSUMER_OS, "second"), EEXIST);
+	assert_int_equal(world_password(w, CONSUMER_FIRMWARE, "mine"), 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "b", 0, 0, 1, "second"), EPERM);
+	assert_int_equal(world_write(w, CONSUMER_OS, "b", 0, 0, 1, long_one + 1), 0);
+	assert_int_equal(world_write(w, CONSUMER_BOOTLOADER, "b", 0, 0, 1, NULL), 0);
+	world_boot(w, 2);
+	assert_int_equal(world_write(w, CONSUMER_OS, "c", 0, 0, 1, long_one + 1), EPERM);
+	assert_int_equal(world_write(w, CONSUMER_OS, "c", 0, 0, 1, NULL), 0);
+	assert_int_equal(world_password(w, CONSUMER_OS, "second"), 0);
+	world_boot(w, 1);	/* of a boot that is over nothing counts, even if it is pretended again */
+	assert_int_equal(world_write(w, CONSUMER_OS, "d", 0, 0, 1, NULL), 0);
 }
 
 static void transient_objects_go_with_the_boot(void **state)
@@ -393,20 +274,20 @@ static void transient_objects_go_with_the_boot(void **state)
 	struct store_info info;
 	struct err e;
 
-	assert_int_equal(writes(w, CONSUMER_OS, "stays", 0, 0, 100, NULL), 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "goes", POLICY_TRANSIENT, 0, 60000, NULL), 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "goes", POLICY_TRANSIENT, 0, 1, NULL), EEXIST);
-	assert_int_equal(writes(w, CONSUMER_OS, "stays", POLICY_TRANSIENT, WRITE_REPLACE, 1, NULL), EINVAL);
-	assert_int_equal(writes(w, CONSUMER_OS, "more", 0, 0, 6000, NULL), ENOSPC);	/* one account for both */
-	assert_int_equal(writes(w, CONSUMER_OS, "more", POLICY_TRANSIENT, 0, 6000, NULL), ENOSPC);
-	assert_int_equal(writes(w, CONSUMER_OS, "goes", 0, WRITE_REPLACE, 50000, NULL), 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "more", 0, 0, 6000, NULL), 0);
-	restart(w);
+	assert_int_equal(world_write(w, CONSUMER_OS, "stays", 0, 0, 100, NULL), 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "goes", POLICY_TRANSIENT, 0, 60000, NULL), 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "goes", POLICY_TRANSIENT, 0, 1, NULL), EEXIST);
+	assert_int_equal(world_write(w, CONSUMER_OS, "stays", POLICY_TRANSIENT, WRITE_REPLACE, 1, NULL), EINVAL);
+	assert_int_equal(world_write(w, CONSUMER_OS, "more", 0, 0, 6000, NULL), ENOSPC);	/* one account for both */
+	assert_int_equal(world_write(w, CONSUMER_OS, "more", POLICY_TRANSIENT, 0, 6000, NULL), ENOSPC);
+	assert_int_equal(world_write(w, CONSUMER_OS, "goes", 0, WRITE_REPLACE, 50000, NULL), 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "more", 0, 0, 6000, NULL), 0);
+	world_restart(w);
 	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
 	assert_int_equal(info.objects, 3);
 	assert_int_equal(info.used, 3 * OBJECT_OVERHEAD + 5 + 4 + 4 + 100 + 50000 + 6000);
-	boot(w, 2);
-	restart(w);
+	world_boot(w, 2);
+	world_restart(w);
 	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
 	assert_int_equal(info.objects, 2);
 }
@@ -416,14 +297,14 @@ static void a_lock_lasts_until_the_boot(void **state)
 	struct world *w = *state;
 	struct err e;
 
-	assert_int_equal(writes(w, CONSUMER_BOOTLOADER, "a", WORLD, 0, 1, NULL), 0);
+	assert_int_equal(world_write(w, CONSUMER_BOOTLOADER, "a", WORLD, 0, 1, NULL), 0);
 	assert_int_equal(soft_ops.store->lock(w->dev, CONSUMER_BOOTLOADER, &e), 0);
 	assert_int_equal(soft_ops.store->lock(w->dev, CONSUMER_BOOTLOADER, &e), 0);
-	assert_int_equal(writes(w, CONSUMER_BOOTLOADER, "a", 0, WRITE_REPLACE, 1, NULL), EPERM);
-	assert_int_equal(writes(w, CONSUMER_BOOTLOADER, "b", 0, 0, 1, NULL), EPERM);
-	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 1, NULL), 0);
-	boot(w, 2);
-	assert_int_equal(writes(w, CONSUMER_BOOTLOADER, "a", 0, WRITE_REPLACE, 1, NULL), 0);
+	assert_int_equal(world_write(w, CONSUMER_BOOTLOADER, "a", 0, WRITE_REPLACE, 1, NULL), EPERM);
+	assert_int_equal(world_write(w, CONSUMER_BOOTLOADER, "b", 0, 0, 1, NULL), EPERM);
+	assert_int_equal(world_write(w, CONSUMER_OS, "b", 0, 0, 1, NULL), 0);
+	world_boot(w, 2);
+	assert_int_equal(world_write(w, CONSUMER_BOOTLOADER, "a", 0, WRITE_REPLACE, 1, NULL), 0);
 }
 
 /* What stands in for this boot's state must have been made in it, by this keystore. */
@@ -435,8 +316,8 @@ static void a_damaged_state_refuses(void **state)
 	struct err e;
 	int fd;
 
-	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
-	assert_int_equal(password(w, CONSUMER_OS, "word"), 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
+	assert_int_equal(world_password(w, CONSUMER_OS, "word"), 0);
 	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
 	for (char *p = info.uuid, *to = info.uuid; ; p++)
 		if (*p != '-' && !(*to++ = *p))
@@ -446,13 +327,13 @@ static void a_damaged_state_refuses(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, "x", 1, 300), 1);
 	assert_int_equal(close(fd), 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, "word"), EBADMSG);
-	boot(w, 2);		/* of which boot it is cannot be told */
-	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), EBADMSG);
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, "word"), EBADMSG);
+	world_boot(w, 2);		/* of which boot it is cannot be told */
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), EBADMSG);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), 0);
-	machine_file(w, "/proc/sys/kernel/random/boot_id", NULL, 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), EOPNOTSUPP);
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), 0);
+	world_file(w, "/proc/sys/kernel/random/boot_id", NULL, 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, WRITE_REPLACE, 1, NULL), EOPNOTSUPP);
 }
 
 /* --- sizes -------------------------------------------------------------------------------------------------------- */
@@ -493,54 +374,34 @@ static const struct {
 	{ true, false, 0, 4096, 0, 0, 4096 },
 };
 
-static struct store_info info_of(struct world *w)
-{
-	struct store_info info;
-	struct err e;
-
-	restart(w);
-	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
-	return info;
-}
-
-static int resizes(struct world *w, bool power11, size_t size)
-{
-	struct err e;
-
-	restart(w);
-	return -soft_ops.store->resize(w->dev, power11, &size, &e);
-}
-
 static void every_size(void **state)
 {
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		struct store_info info;
-		char cmd[128];
 		struct err e;
 
-		(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", w->dir);
-		assert_int_equal(system(cmd), 0);
-		boot(w, 2 * (unsigned)i);
-		restart(w);
-		assert_int_equal(resizes(w, sizes[i].power11, sizes[i].from ? sizes[i].from : 4096), 0);
+		world_clear(w);
+		world_boot(w, 2 * (unsigned)i);
+		world_restart(w);
+		assert_int_equal(world_resize(w, sizes[i].power11, sizes[i].from ? sizes[i].from : 4096), 0);
 		if (!sizes[i].from)
-			assert_int_equal(resizes(w, false, 0), 0);
-		boot(w, 2 * (unsigned)i + 1);
+			assert_int_equal(world_resize(w, false, 0), 0);
+		world_boot(w, 2 * (unsigned)i + 1);
 		if (sizes[i].running && sizes[i].from)
-			assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
+			assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
 		if (sizes[i].running && sizes[i].from) {
-			const struct object_name n = named(CONSUMER_OS, "a");
+			const struct object_name n = world_name(CONSUMER_OS, "a");
 
 			assert_int_equal(soft_ops.store->remove(w->dev, &n, 0, &e), 0);
 		} else if (sizes[i].running) {
 			assert_int_equal(soft_ops.store->resize(w->dev, true, NULL, &e), 0);
 		}
-		if (resizes(w, false, sizes[i].to) != sizes[i].result)
+		if (world_resize(w, false, sizes[i].to) != sizes[i].result)
 			print_error("row %zu\n", i);
-		assert_int_equal(resizes(w, false, sizes[i].to), sizes[i].result);
-		info = info_of(w);
+		assert_int_equal(world_resize(w, false, sizes[i].to), sizes[i].result);
+		info = world_info(w);
 		assert_int_equal(info.total, sizes[i].now);
 		assert_int_equal(info.pending, sizes[i].pending);
 	}
@@ -550,23 +411,23 @@ static void a_pending_size_comes_with_the_boot(void **state)
 {
 	struct world *w = *state;
 	AUTO_SECRET struct secret data = { 0 };
-	const struct object_name n = named(CONSUMER_OS, "a");
+	const struct object_name n = world_name(CONSUMER_OS, "a");
 	struct err e;
 
-	assert_int_equal(resizes(w, false, 4096), 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 4096 - 65, NULL), 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 1, NULL), ENOSPC);
-	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 4096, NULL), EFBIG);
-	assert_int_equal(resizes(w, false, 8192), 0);
-	assert_int_equal(info_of(w).pending, 8192);
-	assert_int_equal(resizes(w, false, 6144), 0);
-	assert_int_equal(info_of(w).pending, 6144);
-	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 1, NULL), ENOSPC);
-	assert_int_equal(resizes(w, false, 0), ENOTEMPTY);
-	boot(w, 2);
-	assert_int_equal(writes(w, CONSUMER_OS, "b", 0, 0, 6144 - 4096 - 65, NULL), 0);
-	assert_int_equal(info_of(w).total, 6144);
-	assert_int_equal(info_of(w).used, 6144);
+	assert_int_equal(world_resize(w, false, 4096), 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, 0, 4096 - 65, NULL), 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "b", 0, 0, 1, NULL), ENOSPC);
+	assert_int_equal(world_write(w, CONSUMER_OS, "b", 0, 0, 4096, NULL), EFBIG);
+	assert_int_equal(world_resize(w, false, 8192), 0);
+	assert_int_equal(world_info(w).pending, 8192);
+	assert_int_equal(world_resize(w, false, 6144), 0);
+	assert_int_equal(world_info(w).pending, 6144);
+	assert_int_equal(world_write(w, CONSUMER_OS, "b", 0, 0, 1, NULL), ENOSPC);
+	assert_int_equal(world_resize(w, false, 0), ENOTEMPTY);
+	world_boot(w, 2);
+	assert_int_equal(world_write(w, CONSUMER_OS, "b", 0, 0, 6144 - 4096 - 65, NULL), 0);
+	assert_int_equal(world_info(w).total, 6144);
+	assert_int_equal(world_info(w).used, 6144);
 	assert_int_equal(soft_ops.store->read(w->dev, &n, &data, &e), 0);
 	assert_int_equal(data.len, 4096 - 65);
 }
@@ -575,24 +436,24 @@ static void a_disabled_keystore_refuses(void **state)
 {
 	struct world *w = *state;
 	AUTO_SECRET struct secret data = { 0 };
-	const struct object_name n = named(CONSUMER_OS, "a");
+	const struct object_name n = world_name(CONSUMER_OS, "a");
 	struct blob token = { 0 };
 	struct err e;
 
-	assert_int_equal(writes(w, CONSUMER_OS, "a", POLICY_TRANSIENT, 0, 1, NULL), 0);
-	assert_int_equal(resizes(w, false, 0), ENOTEMPTY);
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", POLICY_TRANSIENT, 0, 1, NULL), 0);
+	assert_int_equal(world_resize(w, false, 0), ENOTEMPTY);
 	assert_int_equal(soft_ops.store->remove(w->dev, &n, 0, &e), 0);
-	assert_int_equal(resizes(w, false, 0), 0);
+	assert_int_equal(world_resize(w, false, 0), 0);
 	assert_int_equal(soft_ops.store->read(w->dev, &n, &data, &e), -ENXIO);
-	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 0, NULL), ENXIO);	/* before parameters */
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, 0, 0, NULL), ENXIO);	/* before parameters */
 	assert_int_equal(soft_ops.store->remove(w->dev, &n, 0, &e), -ENXIO);
 	assert_int_equal(soft_ops.key->generate(w->dev, &(struct key_params){ 0 }, &token, &e), -ENXIO);
-	assert_int_equal(resizes(w, false, 65536), 0);
-	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), ENXIO);
-	boot(w, 2);
+	assert_int_equal(world_resize(w, false, 65536), 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, 0, 1, NULL), ENXIO);
+	world_boot(w, 2);
 	assert_int_equal(soft_ops.store->read(w->dev, &n, &data, &e), -ENOENT);
-	assert_int_equal(writes(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
-	assert_int_equal(info_of(w).total, 65536);
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
+	assert_int_equal(world_info(w).total, 65536);
 }
 
 /* --- where secure boot is seen ------------------------------------------------------------------------------------ */
@@ -624,7 +485,7 @@ static void efi_variable(struct world *w, const char *path, int value)
 {
 	const unsigned char bytes[] = { 6, 0, 0, 0, (unsigned char)value };
 
-	machine_file(w, path, value < 0 ? NULL : bytes, sizeof(bytes));
+	world_file(w, path, value < 0 ? NULL : bytes, sizeof(bytes));
 }
 
 static void secure_boot_sources(void **state)
@@ -638,11 +499,11 @@ static void secure_boot_sources(void **state)
 
 		(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s/sys' '%s/proc/device-tree'", w->machine, w->machine);
 		assert_int_equal(system(cmd), 0);
-		machine_file(w, "/proc/device-tree/ibm,secure-boot", machines[i].tree < 0 ? NULL : tree, sizeof(tree));
+		world_file(w, "/proc/device-tree/ibm,secure-boot", machines[i].tree < 0 ? NULL : tree, sizeof(tree));
 		if (machines[i].efi) {
-			machine_file(w, VARS "/x", "", 0);
+			world_file(w, VARS "/x", "", 0);
 			if (machines[i].efi == 1)
-				machine_file(w, VARS "/x", NULL, 0);
+				world_file(w, VARS "/x", NULL, 0);
 		}
 		efi_variable(w, VARS "/SecureBoot" GUID, machines[i].secure);
 		efi_variable(w, VARS "/SetupMode" GUID, machines[i].setup);
@@ -656,7 +517,7 @@ static void secure_boot_sources(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) WORLD_TEST(f)
 		TEST(every_access), TEST(every_creation), TEST(the_earlier_reason_is_told),
 		TEST(a_password_is_set_once_in_a_boot), TEST(transient_objects_go_with_the_boot),
 		TEST(a_lock_lasts_until_the_boot), TEST(a_damaged_state_refuses), TEST(every_size),

@@ -14,77 +14,8 @@
 #include <cmocka.h>
 
 #include "lib/blob.h"
-#include "lib/env.h"
 #include "lib/err.h"
-
-extern const struct backend backend_soft;
-
-struct world {			/* one keystore, and the last thing it said */
-	char base[64], dir[80], machine[80], said[256];
-	struct env env;
-	struct device *dev;
-	const char *answer;	/* NULL: nobody answers */
-	unsigned asked;
-};
-
-static int answer(const struct env *env, const char *name, const char *prompt, struct secret *ret, struct err *e)
-{
-	struct world *w = env->ctx;
-
-	assert_string_equal(name, "hwkey.pks-passphrase");
-	assert_non_null(prompt);
-	w->asked++;
-	return w->answer ? secret_copy(ret, w->answer, strlen(w->answer), e) : err_set(e, ENOKEY, "nobody is here");
-}
-
-static void hear(const struct env *env, const char *fmt, ...)
-{
-	struct world *w = env->ctx;
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(w->said, sizeof(w->said), fmt, ap);
-	va_end(ap);
-}
-
-/* As a new process would find it. */
-static void restart(struct world *w)
-{
-	struct err e;
-
-	device_free_list(w->dev);
-	w->dev = NULL;
-	w->said[0] = '\0';
-	w->asked = 0;
-	assert_int_equal(backend_soft.probe(&w->env, &w->dev, &e), 0);
-}
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	assert_non_null(w);
-	(void)snprintf(w->base, sizeof(w->base), "/tmp/hwkey-soft.XXXXXX");
-	assert_non_null(mkdtemp(w->base));
-	(void)snprintf(w->dir, sizeof(w->dir), "%s/a/b", w->base);
-	(void)snprintf(w->machine, sizeof(w->machine), "%s/machine", w->base);
-	w->env = (struct env){ .pks_dir = w->dir, .sysroot = w->machine, .keystore_create = true, .ask = answer, .note = hear, .ctx = w };
-	restart(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-	char cmd[128];
-
-	device_free_list(w->dev);
-	(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", w->base);
-	assert_int_equal(system(cmd), 0);
-	free(w);
-	return 0;
-}
+#include "tests/support/world.h"
 
 static const struct key_params xts256 = { .xts = true };
 
@@ -102,7 +33,7 @@ static void key_roundtrip(void **state)
 	assert_string_equal(w->said, "protection: plain file, no protection against a disk thief");
 	assert_int_equal(token_parse(token.data, token.len, &t, &e), 0);
 	assert_int_equal(t.payload_len, 64);
-	restart(w);
+	world_restart(w);
 	assert_int_equal(soft_ops.key->unwrap(w->dev, &token, &clear, &e), 0);
 	assert_int_equal(clear.len, 64);
 	assert_string_equal(w->said, "");
@@ -148,7 +79,7 @@ static void rewrap_many_under_one_new_key(void **state)
 	assert_int_equal(soft_ops.key->rewrap(w->dev, 0, NULL, old, 3, same, &e), 0);
 	assert_memory_equal(same[0].data + 32, old[0].data + 32, 16);
 	assert_int_equal(soft_ops.key->rewrap(w->dev, REWRAP_TO_NEW, NULL, old, 3, new, &e), 0);
-	restart(w);
+	world_restart(w);
 	for (int i = 0; i < 3; i++) {
 		char a[65], b[65];
 
@@ -244,7 +175,7 @@ static void foreign_keystore_is_named(void **state)
 	assert_int_equal(soft_ops.key->generate(w->dev, &xts256, &token, &e), 0);
 	(void)snprintf(other, sizeof(other), "%s/other", w->base);
 	w->env.pks_dir = other;
-	restart(w);
+	world_restart(w);
 	assert_int_equal(soft_ops.key->unwrap(w->dev, &token, &clear, &e), -ENOENT);
 	assert_int_equal(soft_ops.key->generate(w->dev, &xts256, &own, &e), 0);
 	assert_int_equal(soft_ops.key->unwrap(w->dev, &token, &clear, &e), -EBADMSG);
@@ -285,7 +216,7 @@ static void passphrase_only(void **state)
 	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
 	assert_string_equal(info.protection, "passphrase (scrypt)");
 	assert_int_equal(soft_ops.store->slot_remove(w->dev, "passphrase", &e), -EBUSY);
-	restart(w);
+	world_restart(w);
 	assert_string_equal(w->dev->why, "protection: passphrase (scrypt)");
 	assert_int_equal(soft_ops.key->verify(w->dev, &token, &ks, &e), -EACCES);
 	w->answer = "wrong horse";
@@ -324,7 +255,9 @@ static void consumers_and_policies(void **state)
 	assert_int_equal(writes(w, CONSUMER_FIRMWARE, "x", POLICY_IMMUTABLE, false, "fw"), 0);
 	assert_int_equal(writes(w, CONSUMER_FIRMWARE, "x", 0, true, "FW"), -EPERM);
 	assert_int_equal(soft_ops.store->remove(w->dev, &locked, 0, &e), -EPERM);
+	world_file(w, "/proc/sys/kernel/random/boot_id", NULL, 0);
 	assert_int_equal(writes(w, CONSUMER_OS, "y", POLICY_TRANSIENT, false, "t"), -EOPNOTSUPP);
+	world_boot(w, 1);
 	assert_int_equal(writes(w, CONSUMER_OS, "y", POLICY_WRAPPINGKEY, false, "t"), -EINVAL);
 	assert_int_equal(writes(w, CONSUMER_OS, "y", 1, false, "t"), -EINVAL);
 	assert_int_equal(writes(w, CONSUMER_OS, "default-wrapping-key", 0, false, "t"), -EPERM);
@@ -375,7 +308,7 @@ static void the_older_file_is_overwritten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) WORLD_TEST(f)
 		TEST(key_roundtrip), TEST(wrap_checks_sizes), TEST(rewrap_many_under_one_new_key),
 		TEST(rewrap_changes_nothing_if_one_is_bad), TEST(every_token_bit_counts), TEST(seal_is_bound),
 		TEST(foreign_keystore_is_named), TEST(nothing_is_created_where_that_is_forbidden), TEST(passphrase_only),
