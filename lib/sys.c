@@ -204,9 +204,11 @@ int dir_names(int dirfd, int (*see)(void *ctx, const char *name), void *ctx)
 			(void)close(fd);
 		return r;
 	}
-	while (r == 0 && (entry = readdir(d)))
+	while (r == 0 && (errno = 0, entry = readdir(d)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			r = see(ctx, entry->d_name);
+	if (r == 0)
+		r = -errno;
 	(void)closedir(d);
 	return r;
 }
