@@ -203,6 +203,41 @@ int file_write_at(int dirfd, const char *name, const void *data, size_t len, con
 	return err_sys(e, "cannot write '%s'", name);
 }
 
+/* 0 as well where there is nothing to overwrite. */
+static int overwrite(int dirfd, const char *name)
+{
+	static const unsigned char zero[65536];
+	const int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	int r, fd = openat(dirfd, name, flags);
+	struct stat st;
+
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0600, 0) == 0)
+		fd = openat(dirfd, name, flags);
+	if (fd < 0)
+		return errno == ELOOP || errno == ENXIO ? 0 : -errno;
+	r = fstat(fd, &st) < 0 ? -errno : 0;
+	for (off_t at = 0; r == 0 && S_ISREG(st.st_mode) && at < st.st_size; at += (off_t)sizeof(zero)) {
+		size_t rest = (size_t)(st.st_size - at);
+
+		r = pwrite_all(fd, zero, rest < sizeof(zero) ? rest : sizeof(zero), at);
+	}
+	if (r == 0 && S_ISREG(st.st_mode))
+		r = fdatasync_retry(fd);
+	return close(fd) < 0 && errno != EINTR && r == 0 ? -errno : r;
+}
+
+int file_wipe_at(int dirfd, const char *name, struct err *e)
+{
+	int r = overwrite(dirfd, name);
+
+	if (r == 0 && unlinkat(dirfd, name, 0) < 0)
+		r = -errno;
+	if (r == 0 || r == -ENOENT)
+		return 0;
+	errno = -r;
+	return err_sys(e, "cannot overwrite and remove '%s'", name);
+}
+
 static int flock_wait(int fd)
 {
 	const struct timespec tick = { .tv_nsec = 5000000 };

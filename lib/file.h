@@ -37,6 +37,13 @@ int dir_create(const char *path, struct err *e);
 /* The last step of it, for who writes TEMP in pieces: renames TEMP to NAME. 0 or -errno; -EEXIST as above. */
 int file_publish_at(int dirfd, const char *temp, const char *name, bool replace);
 
+/*
+ * Zeros over all of NAME, durable, before the name goes: its bytes do not stay in freed blocks. What a flash chip or a file
+ * system that copies on write keeps of them is out of reach. A link, or what else is no file, only goes. Not there: fine.
+ * dir_sync() makes it durable that the name is gone.
+ */
+int file_wipe_at(int dirfd, const char *name, struct err *e);
+
 int write_all(int fd, const void *data, size_t len);			/* 0 or -errno */
 int pwrite_all(int fd, const void *data, size_t len, off_t at);		/* 0 or -errno */
 int fdatasync_retry(int fd);		/* 0 or -errno; EINTR is retried, an error never is */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "err.h"
@@ -217,18 +218,57 @@ int repo_rename(struct repo *repo, const char *from, const char *to, struct err 
 	return end_settle(repo, r, from, "is renamed", e);
 }
 
-/* Commit: .info is gone. A key without one goes too, by its .skey. */
-int repo_remove(struct repo *repo, const char *name, struct err *e)
+/* A key without .info is one by its .skey. */
+static int must_be_something(const struct repo *repo, const char *name, struct err *e)
 {
 	int r = must_exist(repo, name, e);
 
-	if (r == -ENOENT && file_exists(repo, file_name(name, ".skey").s, e) > 0)
-		r = 0;
+	return r == -ENOENT && file_exists(repo, file_name(name, ".skey").s, e) > 0 ? 0 : r;
+}
+
+/* Commit: .info is gone. */
+int repo_remove(struct repo *repo, const char *name, struct err *e)
+{
+	int r = must_be_something(repo, name, e);
+
 	if (r == 0)
 		r = intent_write(repo, "settle", name, NULL, e);
 	if (r < 0)
 		return r;
 	r = file_remove(repo, file_name(name, ".info").s, e);
+	if (r == 0)
+		r = commit_sync(repo, name, "is removed", e);
+	return end_settle(repo, r, name, "is removed", e);
+}
+
+static int must_be_single(const struct repo *repo, const char *file, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(repo->dirfd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "cannot look at '%s'", file);
+	if (!S_ISREG(st.st_mode) || st.st_nlink == 1)
+		return 0;
+	return err_set(e, EBUSY, "'%s' has another name (a hard link), whose bytes would be overwritten, too: remove one "
+		       "of the two first", file);
+}
+
+/* Commit: .info has another name. */
+int repo_erase(struct repo *repo, const char *name, bool check, struct err *e)
+{
+	int r = must_be_something(repo, name, e);
+
+	if (r == 0)
+		r = must_be_single(repo, file_name(name, ".info").s, e);
+	for (size_t i = 0; r == 0 && token_suffixes[i]; i++)
+		r = must_be_single(repo, file_name(name, token_suffixes[i]).s, e);
+	if (r < 0 || check)
+		return r;
+	r = intent_write(repo, "erase", name, NULL, e);
+	if (r < 0)
+		return r;
+	if (renameat(repo->dirfd, file_name(name, ".info").s, repo->dirfd, OLD_INFO) < 0 && errno != ENOENT)
+		r = err_sys(e, "cannot erase key '%s'", name);
 	if (r == 0)
 		r = commit_sync(repo, name, "is removed", e);
 	return end_settle(repo, r, name, "is removed", e);

@@ -80,7 +80,7 @@ static int check_temp(const struct check *c, const char *file)
 
 static bool is_temp(const char *file)
 {
-	return !strcmp(file, FILE_TEMP) || !strncmp(file, ".hwkey.new-", 11);
+	return !strcmp(file, FILE_TEMP) || !strcmp(file, OLD_INFO) || !strncmp(file, ".hwkey.new-", 11);
 }
 
 /* The length of the name before .info, .skey, .renc or .pass; 0: another file. */

@@ -22,6 +22,17 @@ static int settle(const struct repo *repo, const char *name, struct err *e)
 	return r;
 }
 
+static int erase(const struct repo *repo, const char *name, struct err *e)
+{
+	int r = file_exists(repo, file_name(name, ".info").s, e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	for (size_t i = 0; r == 0 && token_suffixes[i]; i++)
+		r = file_wipe_at(repo->dirfd, file_name(name, token_suffixes[i]).s, e);
+	return r < 0 ? r : file_wipe_at(repo->dirfd, OLD_INFO, e);
+}
+
 const struct new_file new_files[] = {
 	{ ".hwkey.new-skey", ".skey" }, { ".hwkey.new-renc", ".renc" }, { ".hwkey.new-info", ".info" }, { 0 }
 };
@@ -60,7 +71,7 @@ static int complete(const struct repo *repo, const char *name, struct err *e)
 static const struct {
 	const char *name;
 	int (*run)(const struct repo *, const char *name, struct err *e);
-} verbs[] = { { "settle", settle }, { "update", update }, { "complete", complete } };
+} verbs[] = { { "settle", settle }, { "erase", erase }, { "update", update }, { "complete", complete } };
 
 int intent_write(const struct repo *repo, const char *verb, const char *a, const char *b, struct err *e)
 {

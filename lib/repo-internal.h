@@ -29,10 +29,12 @@ extern const char *const token_suffixes[];	/* what lies beside .info: ".skey", "
  * ".hwkey.intent", one line "VERB NAME [NAME]\n": the change of several files that is under way.
  *   settle    a NAME without .info is not (or no longer) a key: its other files go. So adding and copying, renaming
  *             (by hard links) and removing commit with the one rename or unlink of .info, and this undoes or finishes them.
+ *   erase     the same, and all of them are overwritten before; NAME.info is .hwkey.old-info then
  *   update    the files .hwkey.new-{skey,renc,info} that are there take the place of NAME's: the intent is the commit
  *   complete  the same, and NAME.renc goes
  */
 #define INTENT ".hwkey.intent"
+#define OLD_INFO ".hwkey.old-info"
 
 struct new_file { const char *temp, *suffix; };
 extern const struct new_file new_files[];		/* ends with a zero row; none is called *.info, for zkey's sake */

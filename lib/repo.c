@@ -278,16 +278,44 @@ static int add_word(struct words *w, const char *word, size_t len, struct err *e
 	return 0;
 }
 
-static int add_name(struct words *w, const char *file, struct err *e)
+/* Of a file NAME.info or NAME.skey; false: of no other. */
+static bool name_of_file(const char *file, char ret[NAME_LEN_MAX + 1])
 {
 	size_t len = strlen(file);
+
+	if (len <= 5 || len - 5 > NAME_LEN_MAX || (strcmp(file + len - 5, ".info") && strcmp(file + len - 5, ".skey")))
+		return false;
+	memcpy(ret, file, len - 5);
+	ret[len - 5] = '\0';
+	return true;
+}
+
+static int add_name(const struct repo *repo, struct words *w, const char *file, struct err *e)
+{
 	char name[NAME_LEN_MAX + 1];
 
-	if (len <= 5 || len - 5 > NAME_LEN_MAX || strcmp(file + len - 5, ".info") != 0)
+	(void)repo;
+	if (!name_of_file(file, name) || strcmp(file + strlen(name), ".info") != 0 || !repo_valid_name(name))
 		return 0;
-	memcpy(name, file, len - 5);
-	name[len - 5] = '\0';
-	return repo_valid_name(name) ? add_word(w, name, len - 5, e) : 0;
+	return add_word(w, name, strlen(name), e);
+}
+
+/* What has no .info is named by its .skey. */
+static int add_damaged(const struct repo *repo, struct words *w, const char *file, struct err *e)
+{
+	char name[NAME_LEN_MAX + 1];
+	int r;
+
+	if (!name_of_file(file, name) || !repo_valid_name(name))
+		return 0;
+	r = strcmp(file + strlen(name), ".info") != 0 ? file_exists(repo, file_name(name, ".info").s, e) : 0;
+	return r == 0 ? add_word(w, name, strlen(name), e) : r < 0 ? r : 0;
+}
+
+static int add_file(const struct repo *repo, struct words *w, const char *file, struct err *e)
+{
+	(void)repo;
+	return add_word(w, file, strlen(file), e);
 }
 
 static int compare_words(const void *a, const void *b)
@@ -313,7 +341,9 @@ static int sort_words(const struct words *w, char ***ret, struct err *e)
 	return 0;
 }
 
-static int scan(const struct repo *repo, bool all, struct words *w, struct err *e)
+static int scan(const struct repo *repo,
+		int (*add)(const struct repo *, struct words *, const char *file, struct err *), struct words *w,
+		struct err *e)
 {
 	int r = 0, fd = openat(repo->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -326,17 +356,19 @@ static int scan(const struct repo *repo, bool all, struct words *w, struct err *
 		return r;
 	}
 	while (r == 0 && (errno = 0, d = readdir(dir)))
-		r = all ? add_word(w, d->d_name, strlen(d->d_name), e) : add_name(w, d->d_name, e);
+		r = add(repo, w, d->d_name, e);
 	if (r == 0 && errno)
 		r = err_sys(e, "cannot list repository '%s'", repo->path);
 	(void)closedir(dir);
 	return r;
 }
 
-static int list(const struct repo *repo, bool all, char ***ret, size_t *ret_n, struct err *e)
+static int list(const struct repo *repo,
+		int (*add)(const struct repo *, struct words *, const char *file, struct err *), char ***ret,
+		size_t *ret_n, struct err *e)
 {
 	struct words w = { 0 };
-	int r = repo->dirfd < 0 ? 0 : scan(repo, all, &w, e);
+	int r = repo->dirfd < 0 ? 0 : scan(repo, add, &w, e);
 
 	if (r == 0)
 		r = sort_words(&w, ret, e);
@@ -348,12 +380,17 @@ static int list(const struct repo *repo, bool all, char ***ret, size_t *ret_n, s
 
 int repo_names(const struct repo *repo, char ***ret, size_t *ret_n, struct err *e)
 {
-	return list(repo, false, ret, ret_n, e);
+	return list(repo, add_name, ret, ret_n, e);
+}
+
+int repo_names_damaged(const struct repo *repo, char ***ret, size_t *ret_n, struct err *e)
+{
+	return list(repo, add_damaged, ret, ret_n, e);
 }
 
 int repo_files(const struct repo *repo, char ***ret, size_t *ret_n, struct err *e)
 {
-	return list(repo, true, ret, ret_n, e);
+	return list(repo, add_file, ret, ret_n, e);
 }
 
 /* As its token says, else its .info; what neither tells may be. */
@@ -372,18 +409,6 @@ static bool may_be(const struct repo *repo, const char *name, enum key_type type
 		return true;
 	said = props_get(&props, "key-type");
 	return !said || !strcmp(said, key_type_name(type));
-}
-
-/* Of a file NAME.info or NAME.skey; false: of no other. */
-static bool name_of_file(const char *file, char ret[NAME_LEN_MAX + 1])
-{
-	size_t len = strlen(file);
-
-	if (len <= 5 || len - 5 > NAME_LEN_MAX || (strcmp(file + len - 5, ".info") && strcmp(file + len - 5, ".skey")))
-		return false;
-	memcpy(ret, file, len - 5);
-	ret[len - 5] = '\0';
-	return true;
 }
 
 int repo_find_type(const struct repo *repo, enum key_type type, char ret[NAME_LEN_MAX + 1], struct err *e)

@@ -99,6 +99,11 @@ int repo_rename(struct repo *, const char *from, const char *to, struct err *e);
 /* TO: name and properties; token, staged token and dummy passphrase are FROM's. */
 int repo_copy(struct repo *, const char *from, const struct entry *to, struct err *e);
 int repo_remove(struct repo *, const char *name, struct err *e);	/* a damaged one too: all files of that name */
+/*
+ * The same, and the files are overwritten before their names go, also if the next command must finish that. EBUSY: one of
+ * them has another name, whose bytes these are, too. CHECK: only whether it would be refused.
+ */
+int repo_erase(struct repo *, const char *name, bool check, struct err *e);
 
 /* --- what a new entry says of itself (repo-entry.c), for every command that makes one --- */
 
@@ -136,6 +141,9 @@ void volume_device(const struct volume_item *, char ret[PATH_MAX]);
 int repo_check_volumes(const struct repo *, const char *name, const char *volumes, struct err *e);
 /* Does one of VOLUMES (NULL: none) match PATTERN: fnmatch on the part before ':', on both parts if PATTERN has ':'. */
 bool volumes_match(const char *volumes, const char *pattern);
+
+/* As repo_names(), and what a damaged key has left: a NAME.skey without .info. */
+int repo_names_damaged(const struct repo *, char ***ret, size_t *ret_n, struct err *e);
 
 /* Name of a key of TYPE, or of one that may be: a lone .skey counts, and what cannot be read. "": there is none. */
 int repo_find_type(const struct repo *, enum key_type, char ret[NAME_LEN_MAX + 1], struct err *e);

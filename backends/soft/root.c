@@ -175,35 +175,11 @@ int root_unlock(const struct device *dev, int dir, struct err *e)
 	return 0;
 }
 
-/* Before its name goes, so that the clear key does not stay in freed blocks; what a flash chip keeps is out of reach. */
-static int overwrite(int dir, const char *name)
-{
-	static const unsigned char zero[SLOT_MAX];
-	struct stat st;
-	int r, fd = -1;
-
-	if (fchmodat(dir, name, 0600, 0) == 0)
-		fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	r = fstat(fd, &st) < 0 ? -errno : 0;
-	if (r == 0)
-		r = pwrite_all(fd, zero, st.st_size < SLOT_MAX ? (size_t)st.st_size : SLOT_MAX, 0);
-	if (r == 0)
-		r = fdatasync_retry(fd);
-	return close(fd) < 0 && r == 0 ? -errno : r;
-}
-
 static int wipe(int dir, const char *name, struct err *e)
 {
-	int r = overwrite(dir, name);
+	int r = file_wipe_at(dir, name, e);
 
-	if (r == 0 && unlinkat(dir, name, 0) < 0)
-		r = -errno;
-	if (r == 0)
-		return dir_sync(dir, e);
-	errno = -r;
-	return err_sys(e, "cannot overwrite and remove '%s' of the keystore, which may hold its root key", name);
+	return r < 0 ? err_prefix(e, "it may hold the root key of the keystore") : dir_sync(dir, e);
 }
 
 int root_wipe_temp(int dir, struct err *e)

@@ -296,7 +296,7 @@ static void unfinished_update(void **state)
 
 static void foreign_intent(void **state)
 {
-	static const char *const bad[] = { "", "settle\n", "settle a", "settle ../a\n", "erase a\n", "settle a b c\n", "\n" };
+	static const char *const bad[] = { "", "settle\n", "settle a", "settle ../a\n", "destroy a\n", "settle a b c\n", "\n" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
