@@ -90,6 +90,13 @@ struct luks_remove {			/* one of: */
 	bool recovery;			/* all recovery keys ... */
 	int recovery_keep;		/* ... but this slot; -1: none */
 	bool force_last;		/* the last way in, too */
+	bool check;			/* only whether it would be refused */
+};
+
+struct luks_erased {			/* what is there to erase, or was */
+	char uuid[37];			/* empty: the header is damaged, and does not tell */
+	unsigned slots, tokens, recovery;	/* keyslots; tokens in all, and those of recovery keys */
+	uint64_t bytes;			/* of headers and keyslots */
 };
 
 struct luks_module {
@@ -131,6 +138,13 @@ struct luks_module {
 	/* NAME NULL: only proves that it opens. KEY NULL: by AUTH. ENODEV: no device mapper here. */
 	int (*activate)(struct luks *, const struct luks_auth *, const struct luks_key *, const char *name, unsigned flags,
 			struct err *e);
+
+	/*
+	 * Destroys what opens a volume that is not in use (else EBUSY): its keyslots, then both headers, and reads whether
+	 * they are gone. A damaged header is erased as well; one that was cut short is continued. CHECK: only whether it
+	 * would be refused.
+	 */
+	int (*erase)(const struct luks_place *, const struct env *, bool check, struct luks_erased *ret, struct err *e);
 
 	/* zkey's token of the verification pattern, replaced in place. */
 	int (*set_pattern)(struct luks *, const char *pattern, struct err *e);

@@ -122,6 +122,19 @@ int luks_place_blank(int fd, const char *path, struct err *e)
 	return r;
 }
 
+int luks_place_zero(int fd, off_t end, const char *path, struct err *e)
+{
+	enum { PIECE = 1 << 20 };
+	AUTO_FREE unsigned char *buf = malloc(PIECE);
+	int r;
+
+	if (!buf)
+		return err_nomem(e);
+	r = is_blank(fd, 0, end, buf, PIECE);
+	errno = -r;
+	return r < 0 ? err_sys(e, "cannot read '%s'", path) : r;
+}
+
 int luks_place_sync_dir(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');

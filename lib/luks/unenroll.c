@@ -228,13 +228,13 @@ int luks_unenroll(struct luks *l, const struct luks_source *src, const struct lu
 	uint32_t touched;
 	int r = luks_check_writable(l, e);
 
-	if (r == 0 && src)
+	if (r == 0 && src && !what->check)
 		(void)luks_settle(l, src, NULL, &quiet);
 	if (r == 0)
 		r = collect(l, src, what, &c.slots, &c.ids, e);
 	if (r == 0)
-		r = check_last(l, &c, true, e);
-	if (r < 0)
+		r = check_last(l, &c, !what->check, e);
+	if (r < 0 || what->check)
 		return r;
 	touched = own_tokens_with(l, c.slots) | c.ids;
 	r = carry_out(l, &c, e);

@@ -91,6 +91,7 @@ int luks_place_check_writable(int fd, const char *path, struct err *e);	/* FD, o
 int luks_place_differ(int volume, int header, const char *path, struct err *e);	/* EINVAL: they are one; PATH: header */
 int luks_place_lock(int fd, const char *path, struct err *e);	/* until FD, open for writing, is closed; EBUSY */
 int luks_place_blank(int fd, const char *path, struct err *e);	/* 1: zeros where a header would be, and at the end */
+int luks_place_zero(int fd, off_t end, const char *path, struct err *e);	/* 1: nothing but zeros before END */
 int luks_place_sync_dir(const char *path, struct err *e);	/* the directory that PATH is in */
 
 /* format.c */
@@ -129,6 +130,9 @@ int luks_token_own(struct luks *, const struct luks_source *, const struct luks_
 		   uint32_t *ret, struct err *e);
 /* Marks token ID, destroys its OWN slots, drops it: what a cut leaves is finished by repair. */
 int luks_token_retire(struct luks *, int id, struct luks_token *, uint32_t own, struct err *e);
+
+/* erase.c */
+int luks_erase(const struct luks_place *, const struct env *, bool check, struct luks_erased *ret, struct err *e);
 
 /* status.c, repair.c, pattern.c */
 int luks_status(struct luks *, const struct luks_see *, struct err *e);
