@@ -17,14 +17,19 @@
 static const char *const key_types[] = { "local", NULL };
 
 /* 0, or -errno. */
-static int look(const char *pks_dir, const char *file, struct stat *ret)
+static int look_in(const char *pks_dir, const char *dir, const char *file, struct stat *ret)
 {
 	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "%s/%s/%s", pks_dir, SOFT_DIR, file);
+	int n = snprintf(path, sizeof(path), "%s/%s/%s", pks_dir, dir, file);
 
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return -ENAMETOOLONG;
 	return lstat(path, ret) < 0 ? -errno : 0;
+}
+
+static int look(const char *pks_dir, const char *file, struct stat *ret)
+{
+	return look_in(pks_dir, SOFT_DIR, file, ret);
 }
 
 /* What can be told without opening it: all else is for 'hwkey doctor', which opens the keystore. */
@@ -71,6 +76,10 @@ static bool remark(const char *pks_dir, const char *partition, char *ret, size_t
 		}
 	}
 	r = look(pks_dir, ".", &st);
+	if (r == -ENOENT && look_in(pks_dir, SOFT_ERASE, ".", &st) == 0) {
+		(void)snprintf(ret, size, "being erased: after a reboot 'hwkey secure-erase --pks' finishes that");
+		return false;
+	}
 	(void)snprintf(ret, size, "%s", r == -ENOENT ? "not initialised yet: first use creates it" :
 		       r == -EACCES ? "protection: unknown, no permission to look" :
 		       r < 0 ? "damaged: no directory" : "damaged: no root-key slot");

@@ -38,7 +38,8 @@ enum verdict keystore_look(const struct device *d, enum verdict v, char *text, s
 	char path[PATH_MAX];
 	struct err e = { 0 };
 
-	if (!(d->roles & ROLE_STORE) || snprintf(path, sizeof(path), "%s/system", d->env->pks_dir) >= (int)sizeof(path) ||
+	if (d->faulty || !(d->roles & ROLE_STORE) ||
+	    snprintf(path, sizeof(path), "%s/system", d->env->pks_dir) >= (int)sizeof(path) ||
 	    access(path, F_OK) == 0 || errno != ENOENT || keystore_may_create(d->env, &e) == 0)
 		return v;
 	(void)snprintf(text, size, "%s", e.msg);

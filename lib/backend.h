@@ -194,6 +194,18 @@ enum write_flags {
 	REMOVE_WRAPPING_KEY = 1 << 2,	/* for remove: also one that is revoked, and with it all that is under it */
 };
 
+enum erase_flags {
+	ERASE_CHECK = 1 << 0,		/* only whether it would be refused, and what is there */
+	ERASE_AT_ONCE = 1 << 1,		/* the data need no boot after that in which the root key went */
+	ERASE_OTHERS = 1 << 2,		/* with objects of other partitions */
+};
+
+struct store_erased {
+	char id[37];			/* the system's, which who wants this types; empty: nothing tells it */
+	bool begun;			/* before this call */
+	bool done;			/* nothing is left, or would be; false: the data wait for another boot */
+};
+
 struct store_ops {
 	int (*read)(const struct device *, const struct object_name *, struct secret *ret, struct err *e);
 	/* EEXIST if there is one, unless replaced. POLICY 0 of one that is replaced: as it was. Durable on return. */
@@ -246,6 +258,12 @@ struct store_ops {
 	int (*genkey)(const struct device *, const struct object_name *, uint32_t policy, struct err *e);
 	/* REVOKED: the wrapping key opens and wraps nothing from now on, until it is called again to undo that. */
 	int (*revoke)(const struct device *, const struct object_name *, bool revoked, struct err *e);
+	/*
+	 * Destroys the whole store: first what opens it, then, in a later boot, what is left of the data. Whatever stops
+	 * it, it goes on when called again, and meanwhile the store does not open: EBUSY. EBUSY as well if other
+	 * partitions hold objects.
+	 */
+	int (*erase)(const struct device *, unsigned flags, struct store_erased *ret, struct err *e);
 };
 
 /* ------------------------------------------------------------------------------------------------------------- */

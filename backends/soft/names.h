@@ -12,6 +12,8 @@
 #define SOFT_LOCK ".lock"	/* of writers */
 #define SOFT_DIR "system"	/* made whole by the first use, then never again */
 #define SOFT_NEW ".new"		/* what it is called until it is whole */
+#define SOFT_ERASE ".erase"	/* and when it is being erased: erase.h */
+#define SOFT_ERASE_BOOT "erase-boot"
 #define SOFT_LOCAL "local"	/* the partition that is always there */
 
 enum { SOFT_NAME_MAX = 32, SOFT_FILE_SIZE = SOFT_NAME_MAX + 3 };	/* bytes: of a partition; NAME.A and a NUL */

@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/module.h"
 #include "anchor.h"
+#include "erase.h"
 #include "keys.h"
 #include "tsk.h"
 
@@ -432,6 +433,7 @@ const struct store_ops soft_store_ops = {
 	.slot_add = slot_add,
 	.slot_remove = slot_remove,
 	.tsk = tsk_show,
+	.erase = store_erase,
 };
 
 /* The tests link all modules into one and reach this one under its own name. */

@@ -12,6 +12,7 @@
 #include "lib/env.h"
 #include "lib/err.h"
 #include "lib/file.h"
+#include "erase.h"
 
 enum { READ_TRIES = 20 };	/* a reader takes no lock: it can meet two commits in one reading */
 
@@ -63,12 +64,15 @@ static int take_lock(struct store *s, struct err *e)
 
 static int open_system(struct store *s, struct err *e)
 {
+	int r;
+
 	s->dir = openat(s->top, SOFT_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->dir >= 0)
 		return 0;
-	if (errno == ENOENT)
-		return err_set(e, ENOENT, "keystore '%s' is not initialised", s->dev->env->pks_dir);
-	return err_sys(e, "cannot open keystore '%s'", s->dev->env->pks_dir);
+	if (errno != ENOENT)
+		return err_sys(e, "cannot open keystore '%s'", s->dev->env->pks_dir);
+	r = store_check_erased(s->top, s->dev->env, e);
+	return r < 0 ? r : err_set(e, ENOENT, "keystore '%s' is not initialised", s->dev->env->pks_dir);
 }
 
 /* Under the lock one of several first users creates it, the others find it. */

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+#include "erase.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/blob.h"
+#include "lib/env.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/secret.h"
+#include "lib/sys.h"
+#include "lib/sysroot.h"
+#include "store.h"
+
+static const struct file_attr attr = { 0600, (gid_t)-1 };
+
+int store_check_erased(int top, const struct env *env, struct err *e)
+{
+	if (faccessat(top, SOFT_ERASE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return err_set(e, EBUSY, "keystore '%s' is being erased: after a reboot 'hwkey secure-erase --pks' finishes that",
+		       env->pks_dir);
+}
+
+/* --- what a file is ---------------------------------------------------------------------------------------------- */
+
+/* Its first 32 bytes: magic, and from 16 on a UUID. 1 if it has so many, 0 if not, or if it is no file. */
+static int read_head(int dir, const char *name, unsigned char ret[32], struct err *e)
+{
+	AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	ssize_t n = 1;
+	size_t have = 0;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? 0 : err_sys(e, "cannot open '%s'", name);
+	while (have < 32 && n != 0) {
+		n = pread(fd, ret + have, 32 - have, (off_t)have);
+		if (n < 0 && errno != EINTR)
+			return err_sys(e, "cannot read '%s'", name);
+		have += n > 0 ? (size_t)n : 0;
+	}
+	return have == 32;
+}
+
+/* 1, in HEAD its first bytes. Of all else it is not known that the root key is not in it. */
+static int is_container(int dir, const char *name, unsigned char head[32], struct err *e)
+{
+	int r = read_head(dir, name, head, e);
+
+	return r == 1 ? !memcmp(head, "HWKEYPKS", 8) : r;
+}
+
+/* The UUID in FILE, empty if there is none; nothing is proven. */
+static void read_uuid(int dir, const char *file, char ret[37])
+{
+	unsigned char head[32];
+	struct err dropped;
+
+	if (read_head(dir, file, head, &dropped) == 1 && (!memcmp(head, "HWKEYRTK", 8) || !memcmp(head, "HWKEYPKS", 8)))
+		uuid_format(head + 16, ret);
+}
+
+/* The system's, as a slot says it, or a container. */
+static void find_id(int dir, char ret[37])
+{
+	char file[SOFT_FILE_SIZE];
+
+	ret[0] = '\0';
+	for (size_t i = 0; !ret[0] && i < ARRAY_SIZE(soft_slots); i++)
+		read_uuid(dir, soft_slots[i].file, ret);
+	for (unsigned i = 0; !ret[0] && i < 2; i++) {
+		soft_file(SOFT_LOCAL, i, file);
+		read_uuid(dir, file, ret);
+	}
+}
+
+/* --- what must be empty ------------------------------------------------------------------------------------------ */
+
+/* Of a partition beside the one that is asked for. */
+static int check_empty(const struct device *dev, int dir, const char *name, struct err *e)
+{
+	struct store s = { .dev = dev, .dir = dir, .top = -1, .lock = -1 };	/* DIR stays the caller's */
+	int r = root_unlock(dev, dir, e);
+
+	if (r == 0)
+		r = store_load(&s, name, e);
+	if (r < 0)
+		r = err_prefix(e, "cannot tell whether partition '%s' is empty", name);
+	else if (s.objects.count)
+		r = err_set(e, EBUSY, "partition '%s' holds %u object%s: what is to stay is moved to another system first",
+			    name, s.objects.count, s.objects.count == 1 ? "" : "s");
+	secret_done(&s.memory);
+	return r < 0 ? err_hint(e, "--all erases it, too") : 0;
+}
+
+static int check_others(const struct device *dev, int dir, struct err *e)
+{
+	AUTO_FREE char *files = NULL;
+	char name[SOFT_NAME_MAX + 1], last[SOFT_NAME_MAX + 1] = SOFT_LOCAL;
+	size_t n = 0;
+	int r = dir_names_sorted(dir, &files, &n);
+
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "cannot read keystore '%s'", dev->env->pks_dir);
+	}
+	for (const char *file = files; r == 0 && n; n--, file += strlen(file) + 1) {
+		if (!soft_partition_of(file, name) || !strcmp(name, SOFT_LOCAL) || !strcmp(name, last))
+			continue;
+		r = check_empty(dev, dir, name, e);
+		(void)snprintf(last, sizeof(last), "%s", name);
+	}
+	return r;
+}
+
+/* --- the two steps ----------------------------------------------------------------------------------------------- */
+
+struct wiping {
+	const struct env *env;
+	int dir;
+	bool data;		/* containers, too */
+	size_t done;		/* in this pass */
+	struct err *e;
+};
+
+/* The state that this boot has of a partition is under the root key. */
+static int forget_boot(const struct env *env, const unsigned char uuid[UUID_SIZE], struct err *e)
+{
+	char hex[2 * UUID_SIZE + 1], rel[sizeof(hex) + 32], path[PATH_MAX];
+	AUTO_CLOSE int fd = -1;
+	int r;
+
+	hex_encode(uuid, UUID_SIZE, hex);
+	(void)snprintf(rel, sizeof(rel), "/run/hwkey/pks/%s", hex);
+	r = sysroot_path(env, rel, path, sizeof(path), e);
+	if (r == 0)
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return r < 0 || fd < 0 ? r : file_wipe_at(fd, "boot", e);
+}
+
+/* The boot's id stays until all else is gone. */
+static int wipe_one(void *ctx, const char *name)
+{
+	unsigned char head[32];
+	struct wiping *w = ctx;
+	bool data;
+	int r;
+
+	if (!strcmp(name, SOFT_ERASE_BOOT))
+		return 0;
+	r = is_container(w->dir, name, head, w->e);
+	data = r == 1;
+	if (data)
+		r = forget_boot(w->env, head + 16, w->e);
+	if (r < 0 || (data && !w->data))
+		return r;
+	w->done++;
+	return file_wipe_at(w->dir, name, w->e);
+}
+
+/* Names may be passed over while others go: until none is left. */
+static int wipe_all(const struct env *env, int dir, bool data, struct err *e)
+{
+	struct wiping w = { env, dir, data, 0, e };
+	int r;
+
+	do {
+		w.done = 0;
+		e->code = 0;
+		r = dir_names(dir, wipe_one, &w);
+	} while (r == 0 && w.done);
+	if (r < 0 && !e->code) {
+		errno = -r;
+		return err_sys(e, "cannot list keystore '%s'", env->pks_dir);
+	}
+	return r < 0 ? r : dir_sync(dir, e);
+}
+
+/* What a first use that was cut short left has a root key, too, though nothing is under it. */
+static int wipe_dir(const struct env *env, int top, const char *name, struct err *e)
+{
+	AUTO_CLOSE int dir = openat(top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int r;
+
+	if (dir < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "cannot open '%s/%s'", env->pks_dir, name);
+	r = wipe_all(env, dir, true, e);
+	if (r == 0)
+		r = file_wipe_at(dir, SOFT_ERASE_BOOT, e);
+	if (r == 0 && unlinkat(top, name, AT_REMOVEDIR) < 0)
+		r = err_sys(e, "cannot remove '%s/%s'", env->pks_dir, name);
+	return r < 0 ? r : dir_sync(top, e);
+}
+
+/* --- where it stands --------------------------------------------------------------------------------------------- */
+
+/* 1: the root key went in a boot before this one. Without an id of it nobody is waiting for another one. */
+static int is_later_boot(const struct env *env, int dir, struct err *e)
+{
+	unsigned char id[BOOT_ID];
+	AUTO_BLOB struct blob then = { 0 };
+	int r = file_read_at(dir, SOFT_ERASE_BOOT, BOOT_ID, &then, e);
+
+	if (r == -ENOENT || (r == 0 && then.len != BOOT_ID))
+		return 1;
+	if (r == 0)
+		r = boot_id_read(env, id, e);
+	return r < 0 ? err_hint(e, "--now erases all at once") : memcmp(id, then.data, BOOT_ID) != 0;
+}
+
+/* In this keystore, before it is given up: the one thing that may be left behind if that fails. */
+static int note_boot(const struct env *env, int dir, unsigned flags, struct err *e)
+{
+	unsigned char id[BOOT_ID];
+	int r;
+
+	if (flags & ERASE_AT_ONCE)
+		return file_wipe_at(dir, SOFT_ERASE_BOOT, e);
+	r = boot_id_read(env, id, e);
+	if (r < 0)
+		return err_hint(e, "--now erases all at once");
+	r = file_write_at(dir, SOFT_ERASE_BOOT, id, sizeof(id), &attr, true, e);
+	return r < 0 ? r : dir_sync(dir, e);
+}
+
+/* Commit: the directory has another name, durable before anything in it is touched. */
+static int give_up(const struct env *env, int top, int dir, unsigned flags, struct err *e)
+{
+	struct err dropped;
+	int r = note_boot(env, dir, flags, e);
+
+	if (r < 0)
+		return r;
+	if (renameat(top, SOFT_DIR, top, SOFT_ERASE) < 0) {
+		r = err_sys(e, "cannot begin to erase keystore '%s'", env->pks_dir);
+		(void)file_wipe_at(dir, SOFT_ERASE_BOOT, &dropped);
+		return r;
+	}
+	return dir_sync(top, e);
+}
+
+static int open_dir(int top, const char *name, const struct env *env, int *ret, struct err *e)
+{
+	*ret = openat(top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (*ret >= 0 || errno == ENOENT)
+		return *ret < 0 ? -ENOENT : 0;
+	return err_sys(e, "cannot open keystore '%s'", env->pks_dir);
+}
+
+/* The keystore, or what an erase has left of it. */
+static int open_either(const struct env *env, int *ret_top, int *ret_dir, bool *ret_begun, struct err *e)
+{
+	int r;
+
+	*ret_top = open(env->pks_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_top < 0 && errno != ENOENT)
+		return err_sys(e, "cannot open keystore '%s'", env->pks_dir);
+	r = *ret_top < 0 ? -ENOENT : open_dir(*ret_top, SOFT_ERASE, env, ret_dir, e);
+	*ret_begun = r == 0;
+	if (r == -ENOENT && *ret_top >= 0)
+		r = open_dir(*ret_top, SOFT_DIR, env, ret_dir, e);
+	return r == -ENOENT ? err_set(e, ENOENT, "keystore '%s' is not initialised", env->pks_dir) : r;
+}
+
+static int carry_out(const struct env *env, int top, int dir, bool data, struct err *e)
+{
+	int r = wipe_all(env, dir, false, e);
+
+	if (r == 0)
+		r = wipe_dir(env, top, SOFT_NEW, e);
+	return r == 0 && data ? wipe_dir(env, top, SOFT_ERASE, e) : r;
+}
+
+struct place {
+	int top, dir, lock;
+};
+
+static void place_done(struct place *p)
+{
+	auto_close(&p->top);
+	auto_close(&p->dir);
+	auto_close(&p->lock);
+	*p = (struct place){ -1, -1, -1 };
+}
+
+static int place_open(const struct env *env, bool lock, struct place *p, bool *ret_begun, struct err *e)
+{
+	int r = open_either(env, &p->top, &p->dir, ret_begun, e);
+
+	if (r < 0 || !lock)
+		return r;
+	r = lock_take(p->top, SOFT_LOCK, &attr, &p->lock, e);
+	auto_close(&p->top);
+	auto_close(&p->dir);
+	p->top = p->dir = -1;
+	return r < 0 ? r : open_either(env, &p->top, &p->dir, ret_begun, e);
+}
+
+int store_erase(const struct device *dev, unsigned flags, struct store_erased *ret, struct err *e)
+{
+	AUTO(place_done) struct place p = { -1, -1, -1 };
+	const bool check = flags & ERASE_CHECK;
+	const struct env *env = dev->env;
+	struct store_erased found = { .done = flags & ERASE_AT_ONCE };
+	int r = place_open(env, !check, &p, &found.begun, e);
+
+	if (r == 0 && found.begun && !found.done) {
+		r = is_later_boot(env, p.dir, e);
+		found.done = r == 1;
+	}
+	if (r < 0)
+		return r;
+	find_id(p.dir, found.id);
+	r = found.begun || flags & ERASE_OTHERS ? 0 : check_others(dev, p.dir, e);
+	if (r < 0)
+		return r;
+	r = check || found.begun ? 0 : give_up(env, p.top, p.dir, flags, e);
+	if (r == 0 && !check)
+		r = carry_out(env, p.top, p.dir, found.done, e);
+	if (r == 0)
+		*ret = found;
+	return r;
+}
