@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -216,21 +217,45 @@ int ask_new_secret(const struct env *env, const char *name, const char *text, st
 	return 0;
 }
 
-int confirm(struct hwkey *hw, const char *question, struct err *e)
+/* No answer is an empty one. INSTEAD: the option that answers. */
+static int ask_answer(const struct hwkey *hw, const char *text, const char *instead, struct secret *ret, struct err *e)
 {
 	const bool can_ask = !hw->batch && isatty(STDIN_FILENO);	/* a script's question is nobody's */
 	AUTO_CLOSE int tty = can_ask ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
+	int r;
+
+	if (tty < 0)
+		return err_set(e, EACCES, "needs a confirmation and nobody can be asked here: use %s", instead);
+	r = prompt(tty, text, true, ret, e);
+	return r == -ENOKEY ? 0 : r;
+}
+
+int confirm(struct hwkey *hw, const char *question, struct err *e)
+{
 	AUTO_SECRET struct secret answer = { 0 };
 	char text[256];
 	int r;
 
-	if (tty < 0)
-		return err_set(e, EACCES, "needs a confirmation and nobody can be asked here: use --force");
 	(void)snprintf(text, sizeof(text), "%s [y/N]", question);
-	r = prompt(tty, text, true, &answer, e);
-	if (r < 0 && r != -ENOKEY)
+	r = ask_answer(hw, text, "--force", &answer, e);
+	if (r < 0)
 		return r;
 	if (answer.len && (answer.data[0] == 'y' || answer.data[0] == 'Y'))
+		return 0;
+	return err_set(e, EACCES, "not confirmed");
+}
+
+int confirm_word(struct hwkey *hw, const char *word, struct err *e)
+{
+	AUTO_SECRET struct secret answer = { 0 };
+	char text[PATH_MAX + 64];
+	int r;
+
+	(void)snprintf(text, sizeof(text), "This cannot be undone. Type '%s' to go on:", word);
+	r = ask_answer(hw, text, "--i-understand", &answer, e);
+	if (r < 0)
+		return r;
+	if (answer.len == strlen(word) && !memcmp(answer.data, word, answer.len))
 		return 0;
 	return err_set(e, EACCES, "not confirmed");
 }

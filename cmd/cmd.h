@@ -73,6 +73,8 @@ int check_secret_output(const char *output, bool force_tty, struct err *e);
 int write_secret_output(const char *output, const struct secret *, bool force_tty, struct err *e);
 /* "Remove key 'x'? [y/N]" on the terminal; --batch, or standard input is no terminal: EACCES. */
 int confirm(struct hwkey *, const char *question, struct err *e);
+/* For what cannot be undone: WORD must be typed, and it is --i-understand that a script gives instead. */
+int confirm_word(struct hwkey *hw, const char *word, struct err *e);
 /* env.ask: $CREDENTIALS_DIRECTORY/NAME, then a prompt on the terminal unless --batch. */
 int ask_secret(const struct env *, const char *name, const char *prompt, struct secret *ret, struct err *e);
 /* A new passphrase, typed twice; credential as in ask_secret. */

@@ -207,3 +207,87 @@ int key_volumes_check(struct hwkey *hw, const struct entry *entry, struct err *e
 	*e = worst;
 	return -e->code;
 }
+
+/* --- erasing ----------------------------------------------------------------------------------------------------- */
+
+/* Asks nobody, and says nothing of what only a removal would. */
+static int unenroll(struct hwkey *hw, struct volume *v, const char *name, bool check, bool last, struct err *e)
+{
+	const struct luks_remove what = {
+		.name = name, .slot = -1, .recovery_keep = -1, .force_last = last, .check = check,
+	};
+	struct env silent = hw->env;
+	int r;
+
+	silent.ask = NULL;
+	if (check)
+		silent.note = NULL;
+	v->source.env = &silent;
+	r = v->ops->unenroll(v->luks, &v->source, &what, e);
+	v->source.env = &hw->env;
+	return r;
+}
+
+static enum key_volume_state judge_slots(struct hwkey *hw, struct volume *v, struct key_volume *vol)
+{
+	struct err why;
+	int r = unenroll(hw, v, vol->name, true, false, &why);
+
+	if (r == 0 || r == -ENOENT)
+		return r == 0 ? KEY_VOLUME_SLOT : KEY_VOLUME_NONE;
+	if (r == -EBUSY)
+		return KEY_VOLUME_LAST;
+	(void)snprintf(vol->why, sizeof(vol->why), "%s", why.msg);
+	return KEY_VOLUME_UNKNOWN;
+}
+
+static enum key_volume_state judge(struct hwkey *hw, const struct entry *entry, struct key_volume *vol)
+{
+	AUTO_VOLUME struct volume v = { 0 };
+	struct seen s = { .name = entry->name, .pattern = props_get(&entry->props, "verification-pattern") };
+	const char *type = props_get(&entry->props, "volume-type");
+	struct luks_info info;
+	struct err why;
+
+	if (type && !strcasecmp(type, "plain"))
+		return KEY_VOLUME_PLAIN;
+	if (is_absent(vol->path))
+		return KEY_VOLUME_ABSENT;
+	if (look(hw, vol->path, &v, &s, &why) < 0) {
+		(void)snprintf(vol->why, sizeof(vol->why), "%s", why.msg);
+		return KEY_VOLUME_UNKNOWN;
+	}
+	(void)snprintf(vol->name, sizeof(vol->name), "%s", s.former[0] ? s.former : entry->name);
+	v.ops->info(v.luks, &info);
+	if (!s.has_slot && !strncmp(info.cipher, "paes", 4))
+		return KEY_VOLUME_PAES;
+	return judge_slots(hw, &v, vol);
+}
+
+int key_volumes_judge(struct hwkey *hw, const struct entry *entry,
+		      int (*tell)(void *, const struct key_volume *, struct err *), void *ctx, struct err *e)
+{
+	const char *at = props_get(&entry->props, "volumes");
+	struct volume_item item;
+	int r = 0;
+
+	while (r == 0 && volumes_next(&at, &item)) {
+		char path[PATH_MAX];
+		struct key_volume vol = { .path = path };
+
+		volume_device(&item, path);
+		vol.state = judge(hw, entry, &vol);
+		r = tell(ctx, &vol, e);
+	}
+	return r;
+}
+
+int key_volume_erase(struct hwkey *hw, const struct key_volume *vol, struct err *e)
+{
+	AUTO_VOLUME struct volume v = { 0 };
+	int r = volume_prepare(hw, NULL, false, &v, e);
+
+	if (r == 0)
+		r = volume_open(&v, vol->path, NULL, e);
+	return r < 0 ? r : unenroll(hw, &v, vol->name, false, true, e);
+}

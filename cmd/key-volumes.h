@@ -24,4 +24,24 @@ int key_volumes_renew(struct hwkey *, struct entry *, size_t *failed, struct err
  */
 int key_volumes_check(struct hwkey *, const struct entry *, struct err *e);
 
+enum key_volume_state {
+	KEY_VOLUME_ABSENT, KEY_VOLUME_UNKNOWN,	/* not here; here, and .why it cannot be looked at */
+	KEY_VOLUME_PLAIN, KEY_VOLUME_PAES,	/* the key is the volume key: without a header; wrapped in its keyslots */
+	KEY_VOLUME_NONE,			/* no token of the key */
+	KEY_VOLUME_SLOT, KEY_VOLUME_LAST,	/* keyslots of the key; nothing else opens it */
+};
+
+struct key_volume {
+	const char *path;
+	enum key_volume_state state;
+	char name[201];			/* of the key, in its tokens */
+	char why[512];
+};
+
+/* Calls TELL for each of the entry's volumes: what erasing the key would mean to it. An error of TELL ends it. */
+int key_volumes_judge(struct hwkey *, const struct entry *,
+		      int (*tell)(void *ctx, const struct key_volume *, struct err *e), void *ctx, struct err *e);
+/* Removes the key's keyslots and tokens, also the last way in. */
+int key_volume_erase(struct hwkey *, const struct key_volume *, struct err *e);
+
 #endif

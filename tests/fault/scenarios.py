@@ -73,6 +73,19 @@ hwkey pks-config --store more --size 8K 2>/dev/null || hwkey pks-config --store 
 echo 00000002-0000-4000-8000-000000000000 >machine/proc/sys/kernel/random/boot_id
 hwkey pks-write --store more after word; hwkey pks-read --store more after >/dev/null
 """ + OBJECTS_AFTER
+# An erase: all is as it was, or the same command once more ends it.
+CONSOLE = BOOT + "mkdir machine/proc/self; echo '1 (sh) R 1 1 1 1025 1 0' >machine/proc/self/stat; "
+ERASED = "set -- hwkey secure-erase --i-understand --quiet --raw --noheadings --output RESULT,WHAT %s; "
+KEY_ERASED = REPO + "ls repo"
+PKS_ERASED = ERASED % "--pks" + """
+if [ -e pks/system ]; then rm -f pks/system/erase-boot pks/system/.hwkey.tmp; """ + OBJECTS + """else "$@" 2>/dev/null; fi
+find pks -type f | sort; find machine/run -type f | wc -l
+"""
+VOLUME_ERASED = ERASED % "./vol" + """
+if hwkey luks-open --test vol >/dev/null 2>&1; then echo opens; exit; fi
+"$@" >/dev/null 2>&1 || [ $? = 5 ]
+tail -c +4097 vol | tr -d '\\0' | wc -c    # the last write, of the first bytes, may be torn: there is no key in them
+"""
 
 
 SIZES = "hwkey pks-config --json --output SIZE,MAX,PENDING | jq -r '.keystore[0] | .size, .max, .pending // \"\"'" + OBJECTS
@@ -201,6 +214,16 @@ SCENARIOS = [
            accept=(b"hwkey k1 yes\npassphrase - no\n",)),    # a slot that was not yet known to be of the recovery key
     volume("luks-repair", ["hwkey", "luks-status", "--repair", "{W}/vol"], INTERRUPTED, CLEAN),
     volume("setvp", ["hwkey", "setvp", "{W}/vol", "k1"], VOLUME + "cryptsetup token remove --token-id 1 vol", PATTERN),
+    repo("erase-key", ["hwkey", "secure-erase", "--i-understand", "k1"], dump=KEY_ERASED),
+    pks("erase-pks", ["hwkey", "secure-erase", "--i-understand", "--pks"], CONSOLE + STORED, PKS_ERASED,
+        "[ -e pks/system ] || hwkey secure-erase --pks --now >/dev/null; " + OBJECTS_AFTER,
+        done="[ ! -e pks/system ] && [ ! -e pks/.erase/root.plain ]"),
+    pks("erase-pks-later", ["hwkey", "secure-erase", "--pks"],
+        CONSOLE + STORED + "; hwkey secure-erase --i-understand --pks; sed -i s/^0/1/ machine/proc/sys/kernel/random/boot_id",
+        "[ -e pks/.erase ] && echo erasing || find pks -type f",
+        "[ ! -e pks/.erase ] || hwkey secure-erase --pks >/dev/null; " + OBJECTS_AFTER),
+    volume("erase-volume", ["hwkey", "secure-erase", "--i-understand", "{W}/vol"], dump=VOLUME_ERASED,
+           after="hwkey secure-erase --i-understand ./vol || [ $? = 5 ]; [ \"$(tail -c +4097 vol | tr -d '\\0' | wc -c)\" = 0 ]"),
     pks("pks-remove-slot", ["hwkey", "pks-config", "--remove-slot=plain"], SLOTS + ADD, SLOT_DUMP, slow=True),
 ]
 

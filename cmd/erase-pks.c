@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "erase.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/presence.h"
+
+/* Keys of the repository and their volumes are nothing without the keystore. */
+static int tell_keys(struct hwkey *hw, struct err *e)
+{
+	AUTO_FREE char **names = NULL;
+	size_t n = 0;
+	int r = repo_names(&hw->repo, &names, &n, e);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		AUTO_ENTRY struct entry entry = { 0 };
+		const char *volumes;
+		struct err dropped;
+		struct key key;
+
+		if (repo_read_info(&hw->repo, names[i], &entry, &dropped) < 0 ||
+		    key_parse(entry.token.data, entry.token.len, &key, &dropped) < 0 || key.type != KEY_LOCAL)
+			continue;
+		volumes = props_get(&entry.props, "volumes") ?: "";
+		warn(&hw->env, "key '%s' never opens again%s%s", names[i], *volumes ? ", nor by it " : "", volumes);
+	}
+	return r;
+}
+
+/* As far as it opens without a question. */
+static void tell_objects(struct hwkey *hw, const struct pks_erasure *p)
+{
+	int (*ask)(const struct env *, const char *, const char *, struct secret *, struct err *) = hw->env.ask;
+	struct store_info info;
+	struct err dropped;
+
+	hw->env.ask = NULL;
+	if (p->ops->info(p->dev, &info, &dropped) == 0)
+		warn(&hw->env, "%zu object%s of the keystore, and all sealed data, never open again", info.objects,
+		     info.objects == 1 ? "" : "s");
+	else
+		warn(&hw->env, "all objects of the keystore, and all sealed data, never open again");
+	hw->env.ask = ask;
+}
+
+int erase_pks_check(struct hwkey *hw, struct pks_erasure *p, struct err *e)
+{
+	int r = pks_open(hw, NULL, &p->dev, &p->ops, e);
+
+	if (r == 0 && !p->ops->erase)
+		r = err_set(e, EOPNOTSUPP, "keystore '%s' cannot be erased from here", p->dev->id);
+	if (r == 0)
+		r = p->ops->erase(p->dev, p->flags | ERASE_CHECK, &p->found, e);
+	if (r < 0 || p->found.begun)	/* what is there opens nothing any more */
+		return r;
+	r = presence_check(&hw->env, e);
+	if (r == 0)
+		r = tell_keys(hw, e);
+	if (r == 0)
+		tell_objects(hw, p);
+	return r;
+}
+
+/* Firmware's own keystore has no door to here. */
+static int tell_platform(const struct hwkey *hw, struct report *out, struct err *e)
+{
+	int r = 0;
+
+	for (const struct device *d = hw->devices; r == 0 && d; d = d->next)
+		if (!strcmp(d->backend->name, "plpks"))
+			r = erase_tell(out, e, ERASE_REMAINS, d->id,
+				       "the machine's own keystore: 'Clear All' in the menus of "
+				       "its service processor, power off, then 'Reset server firmware settings'");
+	return r;
+}
+
+int erase_pks(struct hwkey *hw, const struct pks_erasure *p, struct report *out, struct err *e)
+{
+	const char *dir = hw->env.pks_dir;
+	struct store_erased now;
+	int r = p->ops->erase(p->dev, p->flags, &now, e);
+
+	if (r < 0)
+		return r;
+	r = erase_tell(out, e, ERASE_GONE, "root key", "every slot in '%s', overwritten and removed", dir);
+	if (r == 0 && now.done)
+		r = erase_tell(out, e, ERASE_GONE, "keystore", "its data in '%s', overwritten and removed", dir);
+	else if (r == 0)
+		r = erase_tell(out, e, ERASE_NEXT, "keystore", "its data, which nothing opens, go in a later boot: "
+			       "reboot, then 'hwkey secure-erase --pks' again");
+	if (r == 0)
+		r = erase_tell(out, e, ERASE_REMAINS, "backups", "console copies, exports and root-key slots that are kept "
+			       "elsewhere, and their keys");
+	return r < 0 ? r : tell_platform(hw, out, e);
+}

@@ -1,0 +1,369 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# secure-erase: what it refuses, what it destroys and in which order, and that it goes on where it was stopped.
+
+setup() {
+	bats_require_minimum_version 1.5.0
+	load helpers
+	repo=$HWKEY_REPOSITORY pks=$HWKEY_PKS_DIR vol=$BATS_TEST_TMPDIR/vol
+	boot 1
+	console 4:1
+	cd "$BATS_TEST_TMPDIR"
+}
+
+# console MAJOR:MINOR: the terminal of the command; 0:0: none
+console() {
+	install -D /dev/null "$HWKEY_SYSROOT/proc/self/stat"
+	echo "4711 (a) b) R 1 1 1 $((${1%:*} << 8 | ${1#*:})) 1 4194304" >"$HWKEY_SYSROOT/proc/self/stat"
+}
+
+# terminal MAJOR:MINOR NAME: there is such a one
+terminal() {
+	mkdir -p "$HWKEY_SYSROOT/sys/dev/char" "$HWKEY_SYSROOT/sys/class/tty/$2"
+	ln -sfn "../../devices/x/tty/$2" "$HWKEY_SYSROOT/sys/dev/char/$1"
+}
+
+all() { find . -path ./machine -prune -o -type f ! -name "separate-stderr-*" -print0 | sort -z | xargs -0 md5sum; }
+
+erase() { hwkey secure-erase --i-understand --raw --noheadings --output RESULT,WHAT "$@" 2>/dev/null; }
+
+# answers WORD COMMAND...: typed at a terminal
+answers() {
+	{ sleep 0.5; echo "$1"; sleep 0.3; } | script -qec "${*:2}" /dev/null
+}
+
+zeros() { ! tr -d '\0' <"$1" | grep -qz .; }
+
+@test "erase: a key's files are overwritten before their names go" {
+	hwkey generate -q k1
+	hwkey generate -q k2
+	exec 8<"$repo/k1.skey" 9<"$repo/k1.info"
+	[ "$(erase k1)" = 'erased k1
+remains wrapping\x20key
+remains copies
+remains the\x20medium' ]
+	[ "$(cd "$repo" && echo *)" = 'k2.info k2.skey' ]
+	[ "$(stat -Lc %s /dev/fd/8)" -gt 100 ]
+	zeros /dev/fd/8
+	zeros /dev/fd/9
+	hwkey validate -q k2 >/dev/null
+	fails 3 "no key 'k1'" hwkey secure-erase --i-understand k1
+}
+
+@test "erase: nothing is changed before it is confirmed, or when it is refused" {
+	hwkey generate -q k1
+	hwkey luks-format -q "$vol" k1 --size 17M
+	hwkey change k1 --volumes "$vol:dm"
+	before=$(all)
+	fails 2 'give one of' hwkey secure-erase
+	fails 2 'give one of' hwkey secure-erase k1 --pks
+	fails 2 'give one of' hwkey secure-erase k1 --all
+	fails 2 'with --pks' hwkey secure-erase k1 --now
+	fails 2 'with a volume' hwkey secure-erase k1 --header "$vol"
+	fails 3 "no key 'k2'" hwkey secure-erase k2 --i-understand
+	fails 3 'no volume' hwkey secure-erase ./none --i-understand
+	fails 3 'no volume' hwkey secure-erase "$vol" --header ./none --i-understand
+	fails 5 'no LUKS2 volume' hwkey secure-erase "$repo/k1.skey" --i-understand
+	for target in k1 "$vol" --pks --all; do
+		run -4 --separate-stderr hwkey secure-erase "$target"
+		[[ ${stderr_lines[-1]} == *'use --i-understand' && -z $output ]]
+		run -4 --separate-stderr hwkey secure-erase "$target" --batch
+		[[ ${stderr_lines[-1]} == *'use --i-understand' && -z $output ]]
+		run -4 answers yes hwkey secure-erase "$target"
+		[[ $output == *'not confirmed'* ]]
+	done
+	ln "$repo/k1.skey" other
+	fails 7 'another name' hwkey secure-erase k1 --i-understand
+	rm other
+	[ "$(all)" = "$before" ]
+	run -0 answers k1 hwkey secure-erase k1
+	[[ $output == *"'$vol' never opens again: key 'k1' is the last way in"* ]]
+	[ ! -e "$repo/k1.skey" ]
+}
+
+@test "erase: what is typed is a volume's UUID, and the keystore's" {
+	hwkey generate -q k1
+	hwkey luks-format -q "$vol" k1 --size 17M
+	run -0 answers "$(hwkey luks-status "$vol" --json | jq -r '.. | .uuid? // empty' | head -n 1)" hwkey secure-erase "$vol"
+	zeros "$vol"
+	run -0 answers "$(hwkey pks-config --json | jq -r '.keystore[0].uuid')" hwkey secure-erase --pks
+	[[ $output == *"key 'k1' never opens again"* && $output == *'object'* ]]
+	[ ! -e "$pks/system" ]
+}
+
+@test "erase: a key's keyslots go from its volumes, and what stays is told" {
+	for k in k1 k2 k3; do hwkey generate -q $k; done
+	hwkey copy k1 twin
+	hwkey luks-format -q "$vol" k1 --size 17M
+	hwkey luks-format -q ./second k1 --size 17M
+	hwkey luks-enroll -q ./second k2
+	hwkey luks-format -q ./third k3 --size 17M
+	hwkey change k1 --volumes "$vol:a,$PWD/second:b,$PWD/third:c,/nonexistent/d:d"
+	hwkey rename k1 new
+	before=$(md5sum third)
+	run -0 --separate-stderr hwkey secure-erase --i-understand new --json
+	[[ $stderr == *"volume '$vol' never opens again"* && $stderr != *second* ]]
+	jq -e '[.erased[] | select(.result == "erased") | .what] == ["'"$vol"'", "'"$PWD/second"'", "new"]' <<<"$output"
+	jq -e '[.erased[] | select(.result == "remains") | .what] ==
+		["'"$PWD/third"'", "/nonexistent/d", "wrapping key", "twin", "copies", "the medium"]' <<<"$output"
+	fails 4 'nothing that was tried opens' hwkey luks-open --test -q "$vol" --raw
+	hwkey luks-open -q --test ./second >/dev/null
+	[ "$(md5sum third)" = "$before" ]
+}
+
+@test "erase: a key is there or gone, wherever it was stopped, and the next command ends it" {
+	hwkey generate -q k1
+	hwkey generate -q k2
+	echo 'erase k1' >"$repo/.hwkey.intent"		# written down, not yet begun
+	hwkey validate -q k1 >/dev/null
+	[ ! -e "$repo/.hwkey.intent" ]
+	echo 'erase k1' >"$repo/.hwkey.intent"
+	mv "$repo/k1.info" "$repo/.hwkey.old-info"
+	exec 8<"$repo/k1.skey"
+	[ "$(hwkey list --raw --noheadings --output NAME)" = k2 ]
+	zeros /dev/fd/8
+	[ "$(cd "$repo" && ls -A | tr '\n' ' ')" = '.lock k2.info k2.skey ' ]
+	hwkey check
+}
+
+@test "erase: a damaged key goes as well" {
+	for k in k1 k2 k3; do hwkey generate -q $k; done
+	echo rubbish >"$repo/k1.info"
+	rm "$repo/k2.info"
+	erase k1
+	erase k2
+	[ "$(cd "$repo" && echo *)" = 'k3.info k3.skey' ]
+	rm "$repo/k3.info"
+	erase --all
+	[ "$(cd "$repo" && echo *)" = '*' ]
+}
+
+@test "erase: a volume's headers and keyslots are zero, its data as it was" {
+	hwkey generate -q k1
+	hwkey luks-format -q "$vol" k1 --size 18M
+	hwkey luks-recovery -q "$vol" >/dev/null
+	printf data | dd of="$vol" bs=1M seek=17 conv=notrunc status=none
+	[ "$(erase "$vol" | grep -c recovery)" = 1 ]
+	cmp -n $((16 << 20)) "$vol" /dev/zero
+	[ "$(tail -c +$(((17 << 20) + 1)) "$vol" | head -c 4)" = data ]
+	fails 5 'no LUKS2 volume' hwkey secure-erase "$vol" --i-understand
+}
+
+@test "erase: a detached header is what is erased" {
+	hwkey generate -q k1
+	truncate -s 1M "$vol"
+	hwkey luks-format -q "$vol" k1 --header ./header
+	printf data | dd of="$vol" conv=notrunc status=none
+	before=$(md5sum "$vol")
+	fails 5 'no LUKS2 volume' hwkey secure-erase "$vol" --i-understand
+	erase "$vol" --header ./header
+	zeros header
+	[ "$(md5sum "$vol")" = "$before" ]
+}
+
+@test "erase: a volume in use is refused" {
+	hwkey generate -q k1
+	hwkey luks-format -q "$vol" k1 --size 17M
+	before=$(md5sum "$vol")
+	uuid=$(cryptsetup luksUUID "$vol")
+	mkdir -p machine/sys/block/loop9/loop machine/sys/block/dm-3/dm
+	echo "$vol" >machine/sys/block/loop9/loop/backing_file
+	fails 7 "in use by /dev/loop9" hwkey secure-erase "$vol" --i-understand
+	rm machine/sys/block/loop9/loop/backing_file
+	echo "CRYPT-LUKS2-${uuid//-/}-data" >machine/sys/block/dm-3/dm/uuid
+	echo data >machine/sys/block/dm-3/dm/name
+	fails 7 "in use as 'data'" hwkey secure-erase "$vol" --i-understand
+	[ "$(md5sum "$vol")" = "$before" ]
+	echo "CRYPT-LUKS2-00000000000000000000000000000000-data" >machine/sys/block/dm-3/dm/uuid
+	erase "$vol"
+}
+
+@test "erase: a block device that somebody holds is refused" {
+	hwkey generate -q k1
+	hwkey luks-format -q "$vol" k1 --size 17M
+	loop=$(losetup --find --show "$vol" 2>/dev/null) || skip 'no loop devices'
+	python3 -c 'import os, sys, time; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL); print(flush=True); time.sleep(20)' "$loop" >held &
+	holder=$!
+	until [ -s held ]; do sleep 0.1; done
+	fails 7 'in use: close or unmount it' hwkey secure-erase "$loop" --i-understand
+	kill $holder
+	wait $holder || true
+	erase "$loop"
+	losetup -d "$loop"
+	zeros "$vol"
+}
+
+@test "erase: a damaged header, and one that was cut short, are erased to the end" {
+	hwkey generate -q k1
+	hwkey luks-format -q "$vol" k1 --size 17M
+	cp "$vol" whole
+	dd if=/dev/urandom of="$vol" bs=4096 seek=1 count=2 conv=notrunc status=none	# the first header's JSON
+	dd if=/dev/zero of="$vol" bs=4096 seek=4 count=100 conv=notrunc status=none	# the second one
+	run -0 --separate-stderr hwkey secure-erase --i-understand "$vol"
+	[[ $stderr == *'header is damaged'* ]]
+	zeros "$vol"
+	cp whole "$vol"
+	dd if=/dev/zero of="$vol" bs=4096 seek=3 count=$(((16 << 20) / 4096 - 3)) conv=notrunc status=none	# as far as it came
+	erase "$vol"
+	zeros "$vol"
+}
+
+@test "erase: a volume in the middle of a re-encryption is erased" {
+	hwkey generate -q k1
+	hwkey luks-format -q "$vol" k1 --size 24M
+	printf word >word
+	hwkey luks-recovery -q "$vol" >recovery
+	fast=(--pbkdf pbkdf2 --pbkdf-force-iterations 1000 --batch-mode)
+	cryptsetup luksAddKey "$vol" word --key-file recovery "${fast[@]}"
+	cryptsetup luksKillSlot "$vol" 0 --key-file word --batch-mode
+	cryptsetup luksKillSlot "$vol" 1 --key-file word --batch-mode
+	cryptsetup reencrypt --init-only --force-offline-reencrypt --key-file word "${fast[@]}" "$vol" || skip 'cryptsetup cannot do it here'
+	fails 7 'being re-encrypted' hwkey luks-unenroll "$vol" --recovery
+	erase "$vol"
+	cmp -n $((16 << 20)) "$vol" /dev/zero
+}
+
+@test "erase: the keystore goes from a local console only" {
+	hwkey generate -q k1
+	before=$(all)
+	console 0:0
+	fails 4 'this is no terminal' hwkey secure-erase --pks --i-understand
+	fails 4 'this is no terminal' hwkey secure-erase --all --i-understand
+	console 136:3
+	fails 4 'this is a pty' hwkey secure-erase --pks --i-understand
+	terminal 3:2 ttyp2
+	console 3:2
+	fails 4 'this is a pty' hwkey secure-erase --pks --i-understand
+	rm machine/proc/self/stat
+	fails 4 'this is no terminal' hwkey secure-erase --pks --i-understand
+	# This machine, where there is no such thing in a test.
+	unset HWKEY_SYSROOT
+	fails 4 'this is no terminal' setsid -w hwkey secure-erase --pks --i-understand
+	run -4 script -qec 'hwkey secure-erase --pks --i-understand' /dev/null
+	[[ $output == *'this is a pty'* ]]
+	HWKEY_SYSROOT=$PWD/machine
+	[ "$(all)" = "$before" ]
+}
+
+@test "erase: virtual terminals, serial lines and the kernel's console are local" {
+	terminal 4:64 ttyS0
+	mkdir machine/sys/class/tty/ttyS0/device
+	terminal 229:0 hvc0
+	mkdir -p machine/sys/class/tty/console
+	echo 'tty0 hvc0' >machine/sys/class/tty/console/active
+	terminal 204:64 ttyAMA0
+	for tty in 4:1 4:63 4:64 229:0; do
+		hwkey pks-write -q o - <<<data
+		console $tty
+		erase --pks --now
+	done
+	hwkey pks-write -q o - <<<data
+	console 204:64		# no device, no console
+	fails 4 'this is a pty' hwkey secure-erase --pks --i-understand
+}
+
+@test "erase: the keystore's root key goes first, its data in a later boot" {
+	hwkey generate -q k1
+	hwkey pks-write -q o - <<<data
+	hwkey pks-write -q t - --policy transient <<<data
+	exec 8<"$pks/system/root.plain" 9<"$pks/system/local.A"
+	cp "$pks/system/local.A" kept
+	run=$(echo machine/run/hwkey/pks/*/boot)
+	[ -e "$run" ]
+	[ "$(erase --pks | head -n 2)" = 'erased root\x20key
+next keystore' ]
+	zeros /dev/fd/8
+	cmp /dev/fd/9 kept
+	[ ! -e "$run" ]
+	[ -z "$(find . -name 'root.*')" ]
+	# Until then there is none, and none is made.
+	for command in 'pks-list' 'pks-read o' 'pks-config' 'generate k2' 'seal kept'; do
+		fails 7 'is being erased' hwkey $command
+	done
+	hwkey list-devices | grep -q 'being erased'
+	console 0:0		# it was confirmed, and there is nothing left to protect
+	exec 9<"$pks/.erase/local.A"
+	hwkey secure-erase --pks --batch --raw | grep -q '^next '
+	cmp /dev/fd/9 kept
+	boot 2
+	hwkey secure-erase --pks --batch --raw | grep -q '^erased keystore '
+	zeros /dev/fd/9
+	[ "$(ls -A "$pks")" = .lock ]
+	fails 3 'not initialised' hwkey secure-erase --pks
+	fails 3 "key 'k1' needs it" hwkey pks-write o - <<<data
+	erase k1
+	hwkey pks-write -q o - <<<data
+}
+
+@test "erase: --now needs no other boot, also where it was begun without" {
+	hwkey pks-write -q o - <<<data
+	erase --pks --now
+	[ "$(ls -A "$pks")" = .lock ]
+	hwkey pks-write -q o - <<<data
+	erase --pks
+	hwkey secure-erase --pks --now --batch >/dev/null
+	[ "$(ls -A "$pks")" = .lock ]
+	hwkey pks-write -q o - <<<data
+	mv machine/proc/sys away		# a system that tells no boots
+	run -5 --separate-stderr hwkey secure-erase --pks --i-understand
+	[[ ${stderr_lines[-1]} == *'--now erases all at once' ]]
+	mv away machine/proc/sys
+	[ "$(hwkey pks-read o)" = data ]
+	[ "$(cd "$pks/system" && echo *)" = 'local.A local.B root.plain' ]
+}
+
+@test "erase: a keystore needs not open to be erased" {
+	hwkey pks-write -q o - <<<data
+	install -m 600 /dev/null word
+	echo word >word
+	hwkey pks-config -q --add-slot passphrase --passphrase-file word
+	hwkey pks-config -q --remove-slot plain
+	mkdir "$pks/.new"
+	echo 'cut short' >"$pks/.new/.hwkey.tmp"
+	echo 'may be a slot' >"$pks/system/.hwkey.tmp"
+	truncate -s 10 "$pks/system/local.B"
+	erase --pks
+	[ "$(cd "$pks" && find . -type f | sort | tr '\n' ' ')" = './.erase/erase-boot ./.erase/local.A ./.lock ' ]
+	boot 2
+	hwkey secure-erase --pks >/dev/null
+	[ "$(ls -A "$pks")" = .lock ]
+}
+
+@test "erase: other partitions must be empty, or --all takes them with it" {
+	hwkey pks-config -q --store mail --create --size 8K
+	hwkey pks-write -q o - <<<data
+	erase --pks --now
+	hwkey pks-config -q --store mail --create --size 8K
+	hwkey pks-write -q o - --store mail <<<data
+	fails 7 "partition 'mail' holds 1 object" hwkey secure-erase --pks --i-understand
+	install -m 600 /dev/null word
+	echo word >word
+	hwkey pks-config -q --add-slot passphrase --passphrase-file word
+	hwkey pks-config -q --remove-slot plain
+	fails 4 "cannot tell whether partition 'mail' is empty" hwkey secure-erase --pks --i-understand
+	[ -e "$pks/system" ]
+	erase --pks --all
+	[ "$(cd "$pks/.erase" && echo *)" = 'erase-boot local.A local.B mail.A mail.B' ]
+	boot 2
+	hwkey secure-erase --pks >/dev/null
+	[ "$(ls -A "$pks")" = .lock ]
+}
+
+@test "erase: --all takes the keys, their keyslots and the keystore" {
+	fails 3 'neither a key nor a keystore' hwkey secure-erase --all --i-understand
+	hwkey generate -q k1
+	hwkey generate -q k2
+	hwkey luks-format -q "$vol" k1 --size 17M
+	hwkey change k1 --volumes "$vol:dm"
+	run -0 --separate-stderr hwkey secure-erase --all --i-understand --raw --noheadings --output RESULT,WHAT
+	[[ $stderr == *"'$vol' never opens again"* ]]
+	[ "$(grep -v ^remains <<<"$output")" = "erased $vol
+erased k1
+erased k2
+erased root\\x20key
+next keystore" ]
+	[ -z "$(ls "$repo")" ]
+	boot 2
+	hwkey secure-erase --all >/dev/null
+	[ "$(ls -A "$pks")" = .lock ]
+}
