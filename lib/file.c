@@ -13,17 +13,12 @@
 #include "cleanup.h"
 #include "err.h"
 
-static int read_size(int fd, const char *name, size_t max, size_t *ret, struct err *e)
+static int check_size(const struct stat *st, const char *name, size_t max, struct err *e)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, "cannot read '%s'", name);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st->st_mode))
 		return err_set(e, EBADMSG, "'%s' is not a regular file", name);
-	if ((uintmax_t)st.st_size > max)
+	if ((uintmax_t)st->st_size > max)
 		return err_set(e, EFBIG, "'%s' is larger than %zu bytes", name, max);
-	*ret = (size_t)st.st_size;
 	return 0;
 }
 
@@ -47,24 +42,33 @@ static int read_exact(int fd, struct blob *b, const char *name, struct err *e)
 	return 0;
 }
 
-int file_read_at(int dirfd, const char *name, size_t max, struct blob *ret, struct err *e)
+int file_read_stat_at(int dirfd, const char *name, size_t max, struct blob *ret, struct stat *ret_st, struct err *e)
 {
 	AUTO_CLOSE int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	AUTO_BLOB struct blob b = { 0 };
-	size_t len;
 	int r;
 
+	*ret_st = (struct stat){ 0 };
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open '%s'", name);
-	r = read_size(fd, name, max, &len, e);
+	if (fstat(fd, ret_st) < 0)
+		return err_sys(e, "cannot read '%s'", name);
+	r = check_size(ret_st, name, max, e);
 	if (r == 0)
-		r = blob_alloc(&b, len, e);
+		r = blob_alloc(&b, (size_t)ret_st->st_size, e);
 	if (r == 0)
 		r = read_exact(fd, &b, name, e);
 	if (r < 0)
 		return r;
 	*ret = TAKE(b);
 	return 0;
+}
+
+int file_read_at(int dirfd, const char *name, size_t max, struct blob *ret, struct err *e)
+{
+	struct stat st;
+
+	return file_read_stat_at(dirfd, name, max, ret, &st, e);
 }
 
 int write_all(int fd, const void *data, size_t len)

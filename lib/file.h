@@ -13,6 +13,7 @@
 
 struct blob;
 struct err;
+struct stat;
 
 #define FILE_TEMP ".hwkey.tmp"
 
@@ -23,6 +24,8 @@ struct file_attr {
 
 /* When absent -ENOENT, the one error without a message; ELOOP for a symbolic link; EFBIG over MAX. Regular files only. */
 int file_read_at(int dirfd, const char *name, size_t max, struct blob *ret, struct err *e);
+/* The same, and what was opened: RET_ST is also set, or all zeros if nothing was opened, where that is refused. */
+int file_read_stat_at(int dirfd, const char *name, size_t max, struct blob *ret, struct stat *ret_st, struct err *e);
 
 /*
  * Writes FILE_TEMP, fsyncs it and renames it to NAME. REPLACE false: EEXIST if NAME is there. On error NAME is as it was.

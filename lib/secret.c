@@ -108,26 +108,11 @@ int secret_random(struct secret *ret, size_t len, struct err *e)
 	return 0;
 }
 
-static int grow(struct secret *s, size_t size, struct err *e)
+int secret_fill(struct secret *s, int fd, size_t max, struct err *e)
 {
-	AUTO_SECRET struct secret old = TAKE(*s);
-	int r = secret_alloc(s, size, e);
+	while (s->len <= max) {
+		ssize_t n = read(fd, s->data + s->len, s->size - s->len);
 
-	if (r == 0)
-		secret_bytes_copy(s->data, old.data, old.len);
-	s->len = r == 0 ? old.len : 0;
-	return r;
-}
-
-static int fill(struct secret *s, int fd, size_t max, struct err *e)
-{
-	for (;;) {
-		ssize_t n;
-		int r = s->len < s->size ? 0 : grow(s, max + 1, e);
-
-		if (r < 0)
-			return r;
-		n = read(fd, s->data + s->len, s->size - s->len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -135,21 +120,29 @@ static int fill(struct secret *s, int fd, size_t max, struct err *e)
 		if (n == 0)
 			return 0;
 		s->len += (size_t)n;
-		if (s->len > max)
-			return err_set(e, EFBIG, "longer than %zu bytes", max);
 	}
+	return err_set(e, EFBIG, "longer than %zu bytes", max);
 }
 
+/* One page is mostly enough; what is longer moves. */
 int secret_read(struct secret *ret, int fd, size_t max, struct err *e)
 {
-	AUTO_SECRET struct secret s = { 0 };
-	int r = secret_alloc(&s, max < FIRST_SIZE ? max + 1 : FIRST_SIZE, e);
+	AUTO_SECRET struct secret first = { 0 }, whole = { 0 };
+	int r = secret_alloc(&first, FIRST_SIZE, e);
 
 	if (r == 0)
-		r = fill(&s, fd, max, e);
+		r = secret_fill(&first, fd, max < FIRST_SIZE ? max : FIRST_SIZE - 1, e);
+	if (r == -EFBIG && first.len <= max) {
+		r = secret_alloc(&whole, max + 1, e);
+		if (r < 0)
+			return r;
+		secret_bytes_copy(whole.data, first.data, first.len);
+		whole.len = first.len;
+		r = secret_fill(&whole, fd, max, e);
+	}
 	if (r < 0)
 		return r;
-	*ret = TAKE(s);
+	*ret = whole.data ? TAKE(whole) : TAKE(first);
 	return 0;
 }
 

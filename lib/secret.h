@@ -26,7 +26,9 @@ int secret_copy(struct secret *ret, const void *data, size_t len, struct err *e)
 /* For secrets, instead of memmove(), which would leave them in vector registers for whoever takes a core. */
 void secret_bytes_copy(void *to, const void *from, size_t len);
 int secret_random(struct secret *ret, size_t len, struct err *e);	/* getrandom(2) */
-/* Reads FD to its end. More than MAX bytes: EFBIG. */
+/* Reads FD to its end into the room that S has, MAX + 1 bytes or more. More than MAX bytes: EFBIG. */
+int secret_fill(struct secret *s, int fd, size_t max, struct err *e);
+/* The same into an empty RET. */
 int secret_read(struct secret *ret, int fd, size_t max, struct err *e);
 void secret_done(struct secret *);	/* wipes; accepts empty */
 

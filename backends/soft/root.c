@@ -41,41 +41,56 @@ const struct soft_slot *root_weakest(int dir)
 	return NULL;
 }
 
-int root_slot_load(int dir, const struct soft_slot *row, struct secret *ret_file, struct slot *ret, struct err *e)
+/* ENOENT without a message: no such slot. FILE, which may get the clear root key, has room for SLOT_ROOM bytes. */
+static int slot_load(int dir, const struct soft_slot *row, struct secret *file, struct slot *ret, struct err *e)
 {
 	AUTO_CLOSE int fd = openat(dir, row->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	int r;
 
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open root-key slot '%s'", row->file);
-	r = secret_read(ret_file, fd, SLOT_MAX, e);
+	r = secret_fill(file, fd, SLOT_MAX, e);
 	if (r == -EFBIG)
 		return err_set(e, EBADMSG, "root-key slot '%s': longer than %d bytes", row->file, SLOT_MAX);
 	if (r == 0)
-		r = slot_parse(ret_file->data, ret_file->len, ret, e);
+		r = slot_parse(file->data, file->len, ret, e);
 	if (r == 0 && ret->type != row->type)
 		r = err_set(e, EBADMSG, "is of another type than its name says");
 	return r < 0 ? err_prefix(e, "root-key slot '%s'", row->file) : 0;
 }
 
-int root_check_owner(const struct device *dev, int dir, const char *file, mode_t *ret_mode, struct err *e)
+int root_slot_load(int dir, const struct soft_slot *row, struct secret *ret_file, struct slot *ret, struct err *e)
+{
+	int r = secret_alloc(ret_file, SLOT_ROOM, e);
+
+	return r < 0 ? r : slot_load(dir, row, ret_file, ret, e);
+}
+
+int root_check_stat(const struct device *dev, const char *file, const struct stat *st, struct err *e)
 {
 	const char *sep = file ? "/" : "", *name = file ? file : "", *path = dev->env->pks_dir;
-	struct stat st;
 
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "cannot look at '%s/" SOFT_DIR "%s%s'", path, sep, name);
-	if (ret_mode)
-		*ret_mode = st.st_mode;
-	if (S_ISLNK(st.st_mode))	/* is not followed */
+	if (S_ISLNK(st->st_mode))	/* is not followed */
 		return 0;
-	if (st.st_uid != 0 && st.st_uid != geteuid())
+	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return err_set(e, EPERM, "'%.150s/" SOFT_DIR "%s%s' belongs to another user: chown root it, if it is to be "
 			       "trusted", path, sep, name);
-	if (st.st_mode & (S_IWGRP | S_IWOTH))
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
 		return err_set(e, EPERM, "'%.150s/" SOFT_DIR "%s%s' can be written by other users: chmod go-w it, if it is "
 			       "to be trusted", path, sep, name);
 	return 0;
+}
+
+/* RET_MODE stays as it is if FILE is not there. */
+static int check_owner(const struct device *dev, int dir, const char *file, mode_t *ret_mode, struct err *e)
+{
+	const char *name = file ? file : "";
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "cannot look at '%s/" SOFT_DIR "/%s'", dev->env->pks_dir, name);
+	*ret_mode = st.st_mode;
+	return root_check_stat(dev, file, &st, e);
 }
 
 int root_check_private(const struct device *dev, struct err *e)
@@ -91,11 +106,11 @@ static int check_modes(const struct device *dev, int dir, struct session *ret, s
 {
 	const struct env *env = dev->env;
 	mode_t mode = 0;
-	int r = root_check_owner(dev, dir, NULL, NULL, e);
+	int r = check_owner(dev, dir, NULL, &mode, e);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(soft_slots); i++) {
 		mode = 0;
-		r = root_check_owner(dev, dir, soft_slots[i].file, &mode, e);
+		r = check_owner(dev, dir, soft_slots[i].file, &mode, e);
 		ret->exposed = ret->exposed || (i == 0 && S_ISREG(mode) && mode & (S_IRGRP | S_IROTH));
 	}
 	if (r == 0 && ret->exposed && env->note)
@@ -112,15 +127,17 @@ static int ask_for(const struct env *env, const struct soft_slot *row, struct se
 
 static int slot_try(const struct device *dev, int dir, const struct soft_slot *row, struct session *ret, struct err *e)
 {
-	AUTO_SECRET struct secret file = { 0 }, given = { 0 };
+	AUTO_SECRET struct secret given = { 0 };
+	struct secret file = { .data = ret->slot, .size = sizeof(ret->slot) };
 	struct slot s;
-	int r = root_slot_load(dir, row, &file, &s, e);
+	int r = slot_load(dir, row, &file, &s, e);
 
 	if (r == 0 && row->credential)
 		r = ask_for(dev->env, row, &given, e);
 	if (r < 0)
 		return r;
 	r = slot_open(file.data, &s, &given, ret->root, e);
+	explicit_bzero(file.data, file.len);
 	if (r < 0)
 		return err_prefix(e, "root-key slot '%s'", row->file);
 	memcpy(ret->system, s.system, UUID_SIZE);

@@ -10,12 +10,17 @@
 #include "names.h"
 #include "slot.h"
 
+struct stat;
+
+enum { SLOT_ROOM = SLOT_MAX + 1 };	/* bytes: one more tells that a file is too long */
+
 struct session {		/* what dev->session holds once the store was opened */
 	unsigned char root[ROOT_KEY], system[UUID_SIZE];
 	uint64_t epoch;
 	bool exposed;		/* other users can read the clear root key */
 	bool noted, told;	/* the grade of protection was told; that a container is damaged */
 	bool passed[CONSUMER_OS + 1];	/* its password was right */
+	unsigned char slot[SLOT_ROOM];	/* while it is opened: its file, which may have the clear root key */
 };
 
 static inline struct session *session_of(const struct device *dev)
@@ -33,8 +38,8 @@ int root_unlock(const struct device *, int dir, struct err *e);
 /* EPERM if other users can read the clear root key: what is new is not put under it. */
 int root_check_private(const struct device *, struct err *e);
 
-/* Of the keystore in DIR: EPERM unless only root, or who runs this, can write FILE; NULL: DIR itself. */
-int root_check_owner(const struct device *, int dir, const char *file, mode_t *ret_mode, struct err *e);
+/* Of the keystore: EPERM unless only root, or who runs this, can write FILE, which is ST; NULL: its directory. */
+int root_check_stat(const struct device *, const char *file, const struct stat *st, struct err *e);
 
 /* The weakest slot's row, what a killed writer left counted as plain; NULL: there is none. */
 const struct soft_slot *root_weakest(int dir);

@@ -139,11 +139,12 @@ static int check_header(const struct store *s, const struct container *c, struct
  */
 static int candidate_read(const struct store *s, unsigned which, struct candidate *c, struct err *e)
 {
-	int r = root_check_owner(s->dev, s->dir, s->files[which], NULL, e);
+	struct stat st;
+	int r = file_read_stat_at(s->dir, s->files[which], CONTAINER_MAX, &c->file, &st, &c->err);
+	int owner = st.st_mode ? root_check_stat(s->dev, s->files[which], &st, e) : 0;
 
-	if (r < 0)
-		return r;
-	r = file_read_at(s->dir, s->files[which], CONTAINER_MAX, &c->file, &c->err);
+	if (owner < 0)
+		return owner;
 	if (r == -ENOENT)
 		(void)err_set(&c->err, ENOENT, "is missing");
 	if (r == -ENOENT || r == -ELOOP || r == -EFBIG || r == -EBADMSG) {
