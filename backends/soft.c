@@ -98,8 +98,8 @@ const struct backend backend_soft = {
 
 static int add(const struct env *env, const char *partition, unsigned roles, struct device **list, struct err *e)
 {
-	char why[sizeof(((struct device *)0)->why)];
-	bool usable = remark(env->pks_dir, partition, why, sizeof(why));
+	char why[sizeof(((struct device *)0)->why)] = "";
+	bool usable = env->brief || remark(env->pks_dir, partition, why, sizeof(why));
 	int r = device_add(list, &backend_soft, env, partition, "software keystore", DEVICE_ONLINE, why, e);
 
 	for (; r == 0 && *list; list = &(*list)->next) {

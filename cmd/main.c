@@ -71,6 +71,7 @@ static int prepare(struct hwkey *hw, const struct cmd *c, struct err *e)
 	if (c->needs & (NEED_REPO | NEED_REPO_WRITE))
 		r = repo_open(&hw->repo, hw->repo_path, c->needs & NEED_REPO_WRITE ? REPO_WRITE : 0, e);
 	hw->env.partitions = c->needs & NEED_ALL_DEVICES;
+	hw->env.brief = !hw->verbose && c->needs & NEED_DEVICES;
 	if (r == 0 && c->needs & (NEED_DEVICES | NEED_ALL_DEVICES))
 		r = device_enumerate(&hw->env, c->needs & NEED_ALL_DEVICES, &hw->devices, e);
 	return r;
