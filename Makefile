@@ -159,7 +159,7 @@ check-unit: all $(units)
 	@set -e; for t in $(units); do $(RUN) $$t; done
 
 check-cli: all
-	bats $(if $(T),-f '$(T)') $(or $(CLI),tests/cli)
+	tests/named $(or $(CLI),tests/cli)
 
 # Faults and figures. What runs with other compilers or flags has a build tree of its own.
 fault_tools := $(B)/fault/faultat $(B)/fault/naive
@@ -192,14 +192,13 @@ check-kernel: deps all $(sim_tools) ## tests in kernels of their own (User-mode 
 ifeq ($(LAB),off)
 	@echo 'LAB=off: NOT RUN: tests/kernel, all that needs a kernel of its own'
 else
-	kernel=$$(tests/kernel/modules-build) && LAB_KERNEL=$$kernel bats $(if $(T),-f '$(T)') $(filter-out %/stock.bats,$(wildcard tests/kernel/*.bats))
+	kernel=$$(tests/kernel/modules-build) && LAB_KERNEL=$$kernel tests/named $(filter-out %/stock.bats,$(wildcard tests/kernel/*.bats))
 endif
 
 # And what is tagged 'stock' of the tests of the other ring.
 check-stock-kernel: deps-lab all ## tests on Debian's own kernel in an emulated machine (QEMU), which takes 8 s to start
 	@tests/kernel/stock-build >/dev/null
-	bats $(if $(T),-f '$(T)') tests/kernel/stock.bats
-	RING=stock bats --filter-tags stock $(if $(T),-f '$(T)') tests/kernel/luks.bats
+	RING=stock tests/named --filter-tags stock tests/kernel/stock.bats tests/kernel/luks.bats
 
 # Other architectures: by Debian's cross compilers, with the libraries of its packages for them. CLI=tests/cli: all command
 # tests; without it those that tell architectures apart and do not take an emulator minutes.
@@ -218,7 +217,7 @@ check-asan: ## unit and command tests with AddressSanitizer and UBSan
 # Plain cryptsetup would load a plug-in made for AddressSanitizer without its run-time library: those tests are left out.
 run-asan:
 	@echo 'not run with sanitizers: tests/cli/plugin.bats, which loads the plug-in into plain cryptsetup'
-	timeout 1800 bats $(if $(T),-f '$(T)') $(filter-out %/plugin.bats,$(wildcard tests/cli/*.bats))
+	timeout 1800 tests/named $(filter-out %/plugin.bats,$(wildcard tests/cli/*.bats))
 
 check-valgrind: ## unit tests and some commands under memcheck
 	+$(MAKE) B=build-valgrind CFLAGS='-Og -g' deps all run-valgrind

@@ -25,6 +25,19 @@ EOF
 	[[ $output = *'not done after 2 s'* ]]
 }
 
+@test "a kernel in the cache that is not whole is not booted" {
+	kernel=${LAB_KERNEL:-$("$top/tests/kernel/modules-build")}
+	export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
+	unset LAB_KERNEL
+	copy=$XDG_CACHE_HOME/hwkey-lab/$(basename "$(dirname "$kernel")")
+	mkdir -p "$copy"
+	cp -a "$kernel" "$kernel/../linux" "$copy"
+	guest <<<true
+	truncate -s -1 "$copy/linux"
+	run -125 guest <<<true
+	[ "$output" = "lab: '$copy/${kernel##*/}' is damaged: remove it, and it is made anew" ]
+}
+
 @test "the host's files are not written; the state directory is, and outlives a reboot" {
 	guest <<'EOF'
 	echo x >/etc/hwkey-lab-was-here

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Debian's own kernel, with the modules, the device nodes and the options that users have, in a machine that QEMU emulates.
 
+# bats file_tags=stock
+
 setup() {
-	export RING=stock
 	load helpers
 	home=$BATS_TEST_TMPDIR/machine	# of the test's machine
 	disk=$BATS_TEST_TMPDIR/disk

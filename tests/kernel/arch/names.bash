@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
 # arch_names ARCH: what it is called by Debian ($deb, its kernel $flavour), by GNU ($gnu) and by QEMU ($qemu).
-# Sourced. $cache is what survives 'make clean', $suite is whose packages are taken.
+# Sourced. $suite is whose packages are taken.
 # shellcheck shell=bash disable=SC2034
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/hwkey-lab
 suite=bookworm
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=${here%/tests/kernel/arch}
-
-die() { echo "lab: $*" >&2; exit 1; }
+. "$top/tests/kernel/lab.bash"
 
 arch_names() {
 	arch=$1
@@ -23,7 +21,7 @@ arch_names() {
 # this version of these scripts made. It is there whole, or not at all.
 tree() {
 	local dir=$cache/$1/$suite-$deb made
-	made=$(cat "$here/names.bash" "$here/$1" | sha256sum)
+	made=$(cat "$here/names.bash" "$here/../lab.bash" "$here/$1" | sha256sum)
 	mkdir -p "$cache/$1"
 	exec 8>"$dir.lock"
 	flock 8
@@ -32,9 +30,11 @@ tree() {
 		mkdir -p "$dir.new" "$dir.debs"
 		"$2" "$dir.debs" "$dir.new" >&2
 		echo "$made" >"$dir.new/made"
+		note "$dir.new"
 		rm -rf "$dir.debs"
 		mv "$dir.new" "$dir"
 	fi
+	whole "$dir"
 	exec 8>&-
 	echo "$dir"
 }
