@@ -87,6 +87,7 @@ changes='
 	says change 00.0011 online
 	[ "$(grep -c 01.0011 $log)" -eq 0 ]
 	watch_end
+	: >$log
 	setpriv --reuid 1234 --clear-groups hwkey list-devices --watch --interval 3600 >$log &
 	watcher=$!
 	wait_for ^TIME
