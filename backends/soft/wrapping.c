@@ -116,6 +116,8 @@ static int find_like(const struct store *s, const struct blob *token, struct wra
 
 	if (r == 0)
 		r = wrapping_find(s, t.wrapping_key, sizeof(t.wrapping_key), ret, e);
+	if (r == -ENOENT)
+		return err_set(e, ENOKEY, "the wrapping key that it is to be under is gone");
 	if (r == 0)
 		r = check_revoked(ret, e);
 	return r < 0 || ret->state == WRAPPING_ACTIVE ? r : wrapping_current(s, ret, e);

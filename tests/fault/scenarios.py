@@ -150,6 +150,8 @@ SCENARIOS = [
     repo("wrap", ["hwkey", "wrap", "new", "{W}/clear"]),
     repo("rewrap", ["hwkey", "rewrap", "--to-new", "--all"], KEYS + "cp -r repo before", TOKENS,
          accept=(tokens("new", "old"), tokens("old", "new"))),
+    repo("rewrap-under", ["hwkey", "rewrap", "--wrapping-key", "web", "--all"], KEYS + "hwkey pks-genkey web; cp -r repo before", TOKENS,
+         accept=(tokens("new", "old"), tokens("old", "new"))),
     repo("copy", ["hwkey", "copy", "k1", "new"]),
     repo("rename", ["hwkey", "rename", "k1", "new"]),
     repo("remove", ["hwkey", "remove", "--force", "k1"]),

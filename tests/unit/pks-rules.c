@@ -221,6 +221,153 @@ static void every_creation(void **state)
 	}
 }
 
+/* --- wrapping keys by name, and what is under them ---------------------------------------------------------------- */
+
+static const struct under_case {
+	uint32_t key, token;		/* policies */
+	bool set;			/* a password is set */
+	enum given given;
+	enum secure_boot secure;
+	int use, change;		/* to wrap and to open; to revoke */
+} unders[] = {
+	/* policy of the key, of the token, password set, given, secure boot: use, change */
+	{ 0, 0, false, NONE, OFF, 0, 0 },
+	{ 0, 0, false, NONE, UNKNOWN, 0, 0 },
+	{ 0, 0, true, NONE, OFF, 0, EACCES },
+	{ 0, 0, true, WRONG, OFF, 0, EPERM },
+	{ 0, 0, true, RIGHT, OFF, 0, 0 },
+	{ 0, 0, false, WRONG, OFF, 0, EPERM },
+	{ 0, PWSET, false, NONE, OFF, EPERM, 0 },
+	{ 0, PWSET, true, NONE, OFF, EACCES, EACCES },
+	{ 0, PWSET, true, WRONG, OFF, EPERM, EPERM },
+	{ 0, PWSET, true, OTHER, OFF, EPERM, EPERM },
+	{ 0, PWSET, true, RIGHT, OFF, 0, 0 },
+	{ 0, AUDIT, false, NONE, OFF, EPERM, 0 },
+	{ 0, AUDIT, false, NONE, AUDITS, 0, 0 },
+	{ 0, AUDIT, false, NONE, ENFORCES, 0, 0 },
+	{ 0, AUDIT, false, NONE, UNKNOWN, EPERM, 0 },
+	{ 0, ENFORCE, false, NONE, OFF, EPERM, 0 },
+	{ 0, ENFORCE, false, NONE, AUDITS, EPERM, 0 },
+	{ 0, ENFORCE, false, NONE, ENFORCES, 0, 0 },
+	{ 0, ENFORCE, false, NONE, UNKNOWN, EPERM, 0 },
+	{ 0, ENFORCE | PWSET, true, NONE, ENFORCES, EACCES, EACCES },
+	{ 0, ENFORCE | PWSET, true, RIGHT, AUDITS, EPERM, 0 },
+	{ 0, ENFORCE | PWSET, true, RIGHT, ENFORCES, 0, 0 },
+	{ PWSET, 0, false, NONE, OFF, EPERM, EPERM },
+	{ PWSET, 0, true, NONE, OFF, EACCES, EACCES },
+	{ PWSET, 0, true, RIGHT, OFF, 0, 0 },
+	{ AUDIT, 0, false, NONE, OFF, EPERM, EPERM },
+	{ AUDIT, 0, false, NONE, AUDITS, 0, 0 },
+	{ AUDIT, ENFORCE, false, NONE, AUDITS, EPERM, 0 },
+	{ AUDIT, ENFORCE, false, NONE, ENFORCES, 0, 0 },
+	{ ENFORCE, AUDIT, false, NONE, AUDITS, EPERM, EPERM },
+	{ ENFORCE, AUDIT, false, NONE, ENFORCES, 0, 0 },
+	{ POLICY_IMMUTABLE, 0, false, NONE, OFF, 0, EPERM },
+	{ POLICY_IMMUTABLE | AUDIT, 0, false, NONE, OFF, EPERM, EPERM },
+};
+
+static int seals(struct world *w, const struct under_case *u, const struct object_name *key, struct blob *ret, struct err *e)
+{
+	const struct wrap_params p = { .wrapping_key = (const char *)key->label, .policy = u->token };
+	AUTO_SECRET struct secret data = { 0 };
+
+	assert_int_equal(secret_copy(&data, "data", 4, e), 0);
+	return -soft_ops.seal->seal(w->dev, &p, &data, NULL, ret, e);
+}
+
+static int unseals(struct world *w, const struct blob *sealed, struct err *e)
+{
+	AUTO_SECRET struct secret data = { 0 };
+
+	return -soft_ops.seal->unseal(w->dev, sealed, NULL, &data, e);
+}
+
+static void given(struct world *w, enum given which, const struct secret words[])
+{
+	world_restart(w);
+	w->env.pks_password = which == NONE ? NULL : &words[which];
+}
+
+/* As it is made and used where all holds, and then as it is tried in the state of the row. */
+static void every_use(void **state)
+{
+	static unsigned char text[] = "3x1";
+	const struct secret words[] = { [RIGHT] = { text, 1, 1 }, [WRONG] = { text + 1, 1, 1 }, [OTHER] = { text + 2, 1, 1 } };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(unders); i++) {
+		const struct under_case *u = &unders[i];
+		AUTO_BLOB struct blob sealed = { 0 }, again = { 0 };
+		struct object_name n;
+		struct err e = { 0 };
+		char label[16];
+
+		(void)snprintf(label, sizeof(label), "key-%zu", i);
+		n = world_name(CONSUMER_OS, label);
+		world_secure_boot(w, ENFORCES);
+		set_passwords(w, true);
+		given(w, RIGHT, words);
+		assert_int_equal(soft_ops.store->genkey(w->dev, &n, u->key, &e), 0);
+		assert_int_equal(seals(w, u, &n, &sealed, &e), 0);
+		assert_int_equal(unseals(w, &sealed, &e), 0);
+		world_secure_boot(w, u->secure);
+		set_passwords(w, u->set);
+		given(w, u->given, words);
+		if (seals(w, u, &n, &again, &e) != u->use || unseals(w, &sealed, &e) != u->use)
+			fail_msg("row %zu, use: %s", i, e.msg);
+		if (-soft_ops.store->revoke(w->dev, &n, true, &e) != u->change)
+			fail_msg("row %zu, change: %s", i, e.msg);
+		if (u->change == 0) {
+			assert_int_equal(unseals(w, &sealed, &e), EKEYREVOKED);
+			assert_int_equal(seals(w, u, &n, &again, &e), EKEYREVOKED);
+			assert_int_equal(soft_ops.store->remove(w->dev, &n, 0, &e), -EKEYREVOKED);
+			assert_int_equal(soft_ops.store->remove(w->dev, &n, REMOVE_WRAPPING_KEY, &e), 0);
+		} else {
+			assert_int_not_equal(soft_ops.store->remove(w->dev, &n, REMOVE_WRAPPING_KEY, &e), 0);
+		}
+		w->env.pks_password = NULL;
+	}
+}
+
+/* A keyslot's passphrase stands for a key: whatever holds for the key holds for it. */
+static void as_another_is(void **state)
+{
+	struct world *w = *state;
+	const struct object_name n = world_name(CONSUMER_OS, "web");
+	const struct key_params chosen = { .wrap = { .wrapping_key = "web", .policy = AUDIT } }, own = { .wrap.policy = ENFORCE };
+	struct blob tokens[4] = { { 0 } };
+	AUTO_SECRET struct secret data = { 0 };
+	struct token t[4];
+	struct err e;
+
+	world_secure_boot(w, ENFORCES);
+	assert_int_equal(secret_copy(&data, "data", 4, &e), 0);
+	assert_int_equal(soft_ops.store->genkey(w->dev, &n, 0, &e), 0);
+	assert_int_equal(soft_ops.key->generate(w->dev, &chosen, &tokens[0], &e), 0);
+	assert_int_equal(soft_ops.key->generate(w->dev, &own, &tokens[1], &e), 0);
+	for (int i = 0; i < 2; i++) {
+		const struct wrap_params like = { .like = &tokens[i] };
+
+		assert_int_equal(soft_ops.seal->seal(w->dev, &like, &data, NULL, &tokens[2 + i], &e), 0);
+	}
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(token_parse(tokens[i].data, tokens[i].len, &t[i], &e), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_memory_equal(t[2 + i].wrapping_key, t[i].wrapping_key, sizeof(t[i].wrapping_key));
+		assert_int_equal(t[2 + i].policy, t[i].policy);
+	}
+	assert_memory_not_equal(t[0].wrapping_key, t[1].wrapping_key, sizeof(t[0].wrapping_key));
+	assert_int_equal(soft_ops.store->revoke(w->dev, &n, true, &e), 0);
+	blob_done(&tokens[2]);
+	assert_int_equal(soft_ops.seal->seal(w->dev, &(struct wrap_params){ .like = &tokens[0] }, &data, NULL, &tokens[2], &e),
+			 -EKEYREVOKED);
+	assert_int_equal(soft_ops.store->remove(w->dev, &n, REMOVE_WRAPPING_KEY, &e), 0);
+	assert_int_equal(soft_ops.seal->seal(w->dev, &(struct wrap_params){ .like = &tokens[0] }, &data, NULL, &tokens[2], &e),
+			 -ENOKEY);
+	for (int i = 0; i < 4; i++)
+		blob_done(&tokens[i]);
+}
+
 /* --- order of evaluation: of two reasons the earlier one is told -------------------------------------------------- */
 
 static void the_earlier_reason_is_told(void **state)
@@ -518,7 +665,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) WORLD_TEST(f)
-		TEST(every_access), TEST(every_creation), TEST(the_earlier_reason_is_told),
+		TEST(every_access), TEST(every_creation), TEST(every_use), TEST(as_another_is), TEST(the_earlier_reason_is_told),
 		TEST(a_password_is_set_once_in_a_boot), TEST(transient_objects_go_with_the_boot),
 		TEST(a_lock_lasts_until_the_boot), TEST(a_damaged_state_refuses), TEST(every_size),
 		TEST(a_pending_size_comes_with_the_boot), TEST(a_disabled_keystore_refuses), TEST(secure_boot_sources),
