@@ -29,7 +29,7 @@ static void tell_users(struct hwkey *hw, const struct pks_object *n)
 	if (r < 0)
 		note(&hw->env, "which keys are under it is not known: %s", e.msg);
 	else if (users.n)
-		note(&hw->env, "keys that are under it do not open until it is used again: '%s'%s", users.first,
+		note(&hw->env, "what is under it does not open any more: %s%s", users.first,
 		     users.n > 1 ? " and others" : "");
 }
 

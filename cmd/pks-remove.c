@@ -22,12 +22,9 @@ static int check_users(struct hwkey *hw, const struct object *key, struct err *e
 
 	if (r < 0)
 		return err_prefix(e, "what is under it cannot be told");
-	if (users.n && users.volumes)
-		return err_set(e, EBUSY, "a volume of key '%s' may be under it: 'hwkey rewrap' the key to finish that",
-			       users.first);
 	if (users.n)
-		return err_set(e, EBUSY, "key '%s' is under it (%zu in all): --unrevoke it, 'hwkey rewrap' the key, revoke "
-			       "it again", users.first, users.n);
+		return err_set(e, EBUSY, "what is under it would be lost: %s (%zu in all); %s, once it is unrevoked",
+			       users.first, users.n, users.remedy);
 	return 0;
 }
 

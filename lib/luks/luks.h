@@ -69,6 +69,7 @@ struct luks_row {
 	int slot, token;		/* -1: none */
 	const char *type;		/* of the token; "passphrase" for a slot without one */
 	const char *name, *backend, *pattern, *created;	/* NULL: none */
+	const struct blob *blob;	/* the sealed passphrase; NULL: none */
 	const char *state;		/* "ok", "pending", "removing", "dead", "invalid", "unbound" */
 	const char *priority, *kdf;	/* NULL without a slot */
 	int result;			/* test: 0 or -errno */

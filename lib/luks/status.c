@@ -47,6 +47,7 @@ static void fill_token(struct luks *l, int slot, int id, struct luks_token *t, s
 	if (luks_token_get(l, id, t)) {
 		row->name = t->name;
 		row->backend = t->backend;
+		row->blob = &t->blob;
 		row->created = t->created;
 		row->pattern = t->pattern[0] ? t->pattern : NULL;
 		row->state = state_of(l, t, slot);

@@ -173,7 +173,7 @@ old() { hwkey pks-list --raw --noheadings --output LABEL,STATE | awk '$2 == "old
 	hwkey pks-genkey -q web
 	hwkey generate -q --wrapping-key web k
 	sealed --wrapping-key web
-	[[ $(hwkey pks-genkey --revoke web 2>&1) == *"do not open until it is used again: 'k'"* ]]
+	[[ $(hwkey pks-genkey --revoke web 2>&1) == *"does not open any more: key 'k'"* ]]
 	[ "$(state web)" = revoked ]
 	hwkey pks-genkey -q --revoke web	# is so already
 	fails 4 "'web' is revoked: 'hwkey pks-genkey --unrevoke web'" hwkey unseal "$f"
@@ -199,7 +199,7 @@ old() { hwkey pks-list --raw --noheadings --output LABEL,STATE | awk '$2 == "old
 	hwkey generate -q --wrapping-key web k2
 	sealed --wrapping-key web
 	hwkey pks-genkey -q --revoke web
-	fails 7 "key 'k' is under it (2 in all)" hwkey pks-remove --force web
+	fails 7 "would be lost: key 'k' (2 in all)" hwkey pks-remove --force web
 	hwkey pks-genkey --unrevoke web
 	hwkey rewrap -q k k2 --wrapping-key default-wrapping-key
 	hwkey pks-genkey --revoke web
@@ -221,15 +221,22 @@ old() { hwkey pks-list --raw --noheadings --output LABEL,STATE | awk '$2 == "old
 @test "removed: not while a volume still waits to be moved away" {
 	hwkey generate -q k --volumes "$BATS_TEST_TMPDIR/img:data"
 	hwkey luks-format -q --size 20M "$BATS_TEST_TMPDIR/img" k
+	cp "$BATS_TEST_TMPDIR/img" "$BATS_TEST_TMPDIR/header"
 	mv "$BATS_TEST_TMPDIR/img" "$BATS_TEST_TMPDIR/away"
 	fails 5 'still to be done' hwkey rewrap -q --to-new k
 	old=$(old)
 	hwkey pks-genkey -q --revoke "$old"
-	fails 7 "a volume of key 'k' may be under it" hwkey pks-remove --force "$old"
+	fails 7 "perhaps a volume of key 'k' (1 in all)" hwkey pks-remove -q --force "$old"
 	mv "$BATS_TEST_TMPDIR/away" "$BATS_TEST_TMPDIR/img"
 	[[ $(hwkey luks-open --test "$BATS_TEST_TMPDIR/img" 2>&1) == *'is revoked'* ]]
 	hwkey pks-genkey --unrevoke "$old"
 	hwkey rewrap -q k
+	hwkey luks-open --test "$BATS_TEST_TMPDIR/img"
+	cp "$BATS_TEST_TMPDIR/header" "$BATS_TEST_TMPDIR/img"	# of a backup
+	hwkey pks-genkey -q --revoke "$old"
+	fails 7 "volume '$BATS_TEST_TMPDIR/img' of key 'k'" hwkey pks-remove --force "$old"
+	hwkey pks-genkey --unrevoke "$old"
+	hwkey luks-enroll -q "$BATS_TEST_TMPDIR/img" k
 	hwkey pks-genkey -q --revoke "$old"
 	hwkey pks-remove -q --force "$old"
 	hwkey luks-open --test "$BATS_TEST_TMPDIR/img"
