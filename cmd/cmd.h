@@ -67,6 +67,8 @@ int complete(struct hwkey *, int argc, const char **argv);	/* hwkey --complete W
 
 /* The bytes of FILE ("-": standard input), at most MAX. A file others may read is refused unless it is "-". */
 int read_secret_file(const char *file, size_t max, struct secret *ret, struct err *e);
+/* The same for what is not secret: whoever may read it. */
+int read_plain_file(const char *file, size_t max, struct blob *ret, struct err *e);
 /* Whether write_secret_output() would begin: before what cannot be undone is done. */
 int check_secret_output(const char *output, bool force_tty, struct err *e);
 /* To OUTPUT (NULL or "-": standard output). A file is created 0600, never overwritten, there whole or not at all. */

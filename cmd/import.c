@@ -20,20 +20,6 @@ static const struct opt opts[] = {
 	{ 0 }
 };
 
-static int read_token(const char *file, struct blob *ret, struct err *e)
-{
-	AUTO_CLOSE int fd = strcmp(file, "-") != 0 ? open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY) : dup(STDIN_FILENO);
-	AUTO_SECRET struct secret bytes = { 0 };
-	int r;
-
-	if (fd < 0)
-		return err_sys(e, "cannot open '%s'", file);
-	r = secret_read(&bytes, fd, TOKEN_MAX, e);
-	if (r == 0)
-		r = blob_copy(ret, bytes.data, bytes.len, e);
-	return r < 0 ? err_prefix(e, "'%s'", file) : 0;
-}
-
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct values *o = values;
@@ -42,7 +28,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	AUTO_ENTRY struct entry entry = { 0 };
 	AUTO_BLOB struct blob token = { 0 };
 	struct key key;
-	int r = read_token(args->argv[1], &token, e);
+	int r = read_plain_file(args->argv[1], TOKEN_MAX, &token, e);
 
 	if (r < 0)
 		return r;

@@ -45,6 +45,20 @@ int read_secret_file(const char *file, size_t max, struct secret *ret, struct er
 	return r < 0 ? err_prefix(e, "'%s'", file) : 0;
 }
 
+int read_plain_file(const char *file, size_t max, struct blob *ret, struct err *e)
+{
+	AUTO_CLOSE int fd = is_stdio(file) ? dup(STDIN_FILENO) : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	AUTO_SECRET struct secret bytes = { 0 };
+	int r;
+
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s'", file);
+	r = secret_read(&bytes, fd, max, e);
+	if (r == 0)
+		r = blob_copy(ret, bytes.data, bytes.len, e);
+	return r < 0 ? err_prefix(e, "'%s'", file) : 0;
+}
+
 static int check_stdout(bool force_tty, struct err *e)
 {
 	if (isatty(STDOUT_FILENO) && !force_tty)

@@ -6,6 +6,7 @@
 #include "cmd.h"
 
 enum { PKS_DATA_MAX = 131072 };		/* bytes: the largest partition there is */
+enum { PKS_BACKUP_MAX = 1 << 18 };	/* bytes: it, and what is around it in a backup */
 
 extern const char *const pks_consumers[];
 

@@ -206,6 +206,30 @@ struct store_erased {
 	bool done;			/* nothing is left, or would be; false: the data wait for another boot */
 };
 
+struct backup_info {		/* what a backup says of itself */
+	char uuid[37];			/* of the partition */
+	char slot[16];			/* what opens it where the keystore is lost: name of a root-key slot's type */
+	uint64_t generation, time;	/* time: seconds since 1970 */
+};
+
+struct needed {				/* a key outside the store that only a wrapping key in it opens */
+	const char *key;		/* for a person */
+	unsigned char partition[16], wrapping_key[16];
+};
+
+enum restore_flags {
+	RESTORE_ROLLBACK = 1 << 0,	/* also an older generation, and what changes immutable objects */
+	RESTORE_LOSE_KEYS = 1 << 1,	/* also without wrapping keys that are here, or needed */
+	RESTORE_ROOT = 1 << 2,		/* only the way to open the keystore, where that is lost */
+};
+
+struct restore {
+	unsigned flags;
+	const struct secret *given;	/* what opens it; NULL: asked for, where it is needed */
+	const struct needed *needed;
+	size_t n_needed;
+};
+
 struct store_ops {
 	int (*read)(const struct device *, const struct object_name *, struct secret *ret, struct err *e);
 	/* EEXIST if there is one, unless replaced. POLICY 0 of one that is replaced: as it was. Durable on return. */
@@ -264,6 +288,18 @@ struct store_ops {
 	 * partitions hold objects.
 	 */
 	int (*erase)(const struct device *, unsigned flags, struct store_erased *ret, struct err *e);
+	/* All but the transient objects, openable with PASSPHRASE or, if NULL, the trusted system key. The four: NULL together. */
+	int (*backup)(const struct device *, const struct secret *passphrase, struct blob *ret, struct backup_info *ret_info,
+		      struct err *e);
+	/* Whether BACKUP is genuine: EBADMSG if damaged, EXDEV if it is not of this keystore, and under its present root key. */
+	int (*backup_look)(const struct device *, const struct blob *backup, struct backup_info *ret, struct err *e);
+	/*
+	 * Puts it back; makes the keystore where there is none. EBADMSG: damaged, of another keystore, or older than what is
+	 * here; EPERM: a policy or lock forbids it; EBUSY: a wrapping key would be lost; ENOTEMPTY: transient objects are in the
+	 * way. On error what was here stays. RET_INFO may be NULL.
+	 */
+	int (*restore)(const struct device *, const struct blob *backup, const struct restore *, struct backup_info *ret_info,
+		       struct err *e);
 };
 
 /* ------------------------------------------------------------------------------------------------------------- */

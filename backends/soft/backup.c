@@ -39,26 +39,23 @@ int backup_parse(const void *data, size_t len, struct backup *ret, struct err *e
 	return r;
 }
 
-int backup_make(const struct slot *slot, const struct container *c, const unsigned char root[ROOT_KEY],
-		const struct secret *passphrase, const void *plain, struct blob *ret, struct err *e)
+int backup_make(const struct blob *slot, const struct container *c, const unsigned char root[ROOT_KEY], const void *plain,
+		struct blob *ret, struct err *e)
 {
-	AUTO_SECRET struct secret file = { 0 };
 	AUTO_BLOB struct blob box = { 0 }, b = { 0 };
 	struct container header = *c;
-	int r = slot_make(slot, root, passphrase, &file, e);
+	int r = root_id(root, header.root_id, e);
 
-	if (r == 0)
-		r = root_id(root, header.root_id, e);
 	if (r == 0)
 		r = random_bytes(header.salt, sizeof(header.salt), e);
 	if (r == 0)
 		r = container_seal(&header, root, plain, &box, e);
 	if (r == 0)
-		r = blob_alloc(&b, file.len + box.len, e);
+		r = blob_alloc(&b, slot->len + box.len, e);
 	if (r < 0)
 		return r;
-	memcpy(b.data, file.data, file.len);
-	memcpy(b.data + file.len, box.data, box.len);
+	memcpy(b.data, slot->data, slot->len);
+	memcpy(b.data + slot->len, box.data, box.len);
 	*ret = TAKE(b);
 	return 0;
 }

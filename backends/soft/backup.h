@@ -14,7 +14,6 @@
 #include "container.h"
 
 struct blob;
-struct secret;
 
 enum { BACKUP_MAX = SLOT_MAX + CONTAINER_MAX };		/* bytes */
 
@@ -28,8 +27,8 @@ struct backup {				/* points into the parsed bytes */
 /* EBADMSG with a reason unless the bytes are one well-formed backup or export. Does not ask whether it is genuine. */
 int backup_parse(const void *data, size_t len, struct backup *ret, struct err *e);
 
-/* Of PLAIN, which has c->size bytes, and ROOT, which SLOT is to hold; its type says how, PASSPHRASE is for that type. */
-int backup_make(const struct slot *slot, const struct container *c, const unsigned char root[ROOT_KEY],
-		const struct secret *passphrase, const void *plain, struct blob *ret, struct err *e);
+/* Of PLAIN, which has c->size bytes, under ROOT, which the slot holds whose bytes SLOT are. */
+int backup_make(const struct blob *slot, const struct container *c, const unsigned char root[ROOT_KEY], const void *plain,
+		struct blob *ret, struct err *e);
 
 #endif

@@ -15,6 +15,7 @@
 #include "anchor.h"
 #include "erase.h"
 #include "keys.h"
+#include "restore.h"
 #include "tsk.h"
 
 static int check_name(const struct object_name *n, struct err *e)
@@ -430,6 +431,9 @@ const struct store_ops soft_store_ops = {
 	.lock = lock_consumer,
 	.genkey = key_make,
 	.revoke = key_revoke,
+	.backup = soft_backup,
+	.backup_look = soft_backup_look,
+	.restore = soft_restore,
 	.slot_add = slot_add,
 	.slot_remove = slot_remove,
 	.tsk = tsk_show,

@@ -204,6 +204,11 @@ int root_wipe_temp(int dir, struct err *e)
 	return has_temp(dir) ? wipe(dir, FILE_TEMP, e) : 0;
 }
 
+int root_wipe_plain(int dir, struct err *e)
+{
+	return root_has_slot(dir, &soft_slots[0]) ? wipe(dir, soft_slots[0].file, e) : 0;
+}
+
 /* A new file, whose clear bytes go before its name if it fails. */
 static int write_clear(int dir, const struct soft_slot *row, const struct secret *file, struct err *e)
 {

@@ -73,6 +73,7 @@ int root_slot_check(int dir, const struct soft_slot *, const struct session *, c
 		    struct err *e);
 /* What a killed writer left in DIR may be the clear root key: it is overwritten. The caller holds the lock. */
 int root_wipe_temp(int dir, struct err *e);
+int root_wipe_plain(int dir, struct err *e);	/* the same for a plain slot that is nobody's, if there is one */
 /* Overwrites and removes the slot. EBUSY if no other undamaged one is left. */
 int root_slot_remove(int dir, const struct soft_slot *, const struct session *, struct err *e);
 

@@ -329,6 +329,16 @@ static int check_enabled(const struct store *s, unsigned flags, struct err *e)
 		       s->dev->env->pks_dir);
 }
 
+/* Neither container: the keystore is there, its objects are not. */
+static void lose(struct store *s)
+{
+	s->now = (struct container){ 0 };
+	memcpy(s->now.partition, s->uuid, UUID_SIZE);
+	memset(s->hash, 0, sizeof(s->hash));
+	s->other = OTHER_BAD;
+	s->newest = 1;
+}
+
 static int load_boot(struct store *s, unsigned flags, struct err *e)
 {
 	unsigned char *memory = s->memory.data + s->now.size;
@@ -341,6 +351,42 @@ static int load_boot(struct store *s, unsigned flags, struct err *e)
 	else if (r < 0)
 		*e = why;
 	return flags & STORE_KEYS ? 0 : r;
+}
+
+static int load_all(struct store *s, unsigned flags, struct err *e)
+{
+	int r = store_load(s, s->dev->id, e);
+
+	if (r == -EBADMSG && flags & STORE_LOST) {
+		lose(s);
+		return 0;
+	}
+	if (r == 0)
+		r = load_boot(s, flags, e);
+	if (r == 0 && flags & STORE_WRITE)
+		r = store_apply_pending(s, e);
+	if (r == 0)
+		r = check_enabled(s, flags, e);
+	if (r == 0)
+		tell_damage(s);
+	return r;
+}
+
+int store_lock(struct store *ret, const struct device *dev, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	int r = dir_create(dev->env->pks_dir, e);
+
+	s.dev = dev;
+	if (r == 0)
+		r = open_top(&s, 0, e);
+	if (r == 0)
+		r = take_lock(&s, e);
+	if (r < 0)
+		return r;
+	*ret = s;
+	s = (struct store)STORE_CLOSED;
+	return 0;
 }
 
 int store_open(struct store *ret, const struct device *dev, unsigned flags, struct err *e)
@@ -361,19 +407,23 @@ int store_open(struct store *ret, const struct device *dev, unsigned flags, stru
 	if (r == 0 && flags & STORE_WRITE)
 		r = root_wipe_temp(s.dir, e);
 	if (r == 0)
-		r = store_load(&s, dev->id, e);
-	if (r == 0)
-		r = load_boot(&s, flags, e);
-	if (r == 0 && flags & STORE_WRITE)
-		r = store_apply_pending(&s, e);
-	if (r == 0)
-		r = check_enabled(&s, flags, e);
+		r = load_all(&s, flags, e);
 	if (r < 0)
 		return r;
-	tell_damage(&s);
 	*ret = s;
 	s = (struct store)STORE_CLOSED;
 	return 0;
+}
+
+int store_verify(struct store *s, struct err *e)
+{
+	uint64_t generation = s->now.generation;
+	int r = load(s, e);
+
+	if (r == 0 && s->now.generation != generation)
+		r = err_set(e, EBADMSG, "'%s' of keystore '%s' cannot be read as it was written",
+			    s->files[!s->newest], s->dev->env->pks_dir);
+	return r;
 }
 
 void store_done(struct store *s)

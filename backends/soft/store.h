@@ -20,6 +20,8 @@
 #include "objects.h"
 #include "root.h"
 
+struct blob;
+
 enum { STORE_SIZE_DEFAULT = 65536, POOL_SIZE = 1048576 };	/* bytes: of a partition; of all together, at most */
 
 enum store_flags {
@@ -27,6 +29,7 @@ enum store_flags {
 	STORE_CREATE = 1 << 1,		/* first use makes the keystore, if env allows it */
 	STORE_DISABLED = 1 << 2,	/* also one that is disabled */
 	STORE_KEYS = 1 << 3,		/* only for wrapping keys: needs no state of this boot, and is not stopped by it */
+	STORE_LOST = 1 << 4,		/* also one without a container that opens: .now.generation is 0, it has no .memory */
 };
 
 enum other {			/* what the file of the other generation is */
@@ -68,6 +71,8 @@ int store_commit(struct store *, struct err *e);
  * error it is lost.
  */
 int store_flush(struct store *, struct err *e);
+/* Reads from the files what the last commit wrote, as the next process will. EBADMSG. */
+int store_verify(struct store *, struct err *e);
 void store_done(struct store *);
 /*
  * The newest generation of the partition NAME, without the state of this boot. S has .dev and .dir; with .lock it is read
@@ -97,8 +102,14 @@ size_t store_size_max(const struct container *);
 /* EINVAL: not one of the sizes that there are. */
 int store_check_size(const struct container *, size_t size, struct err *e);
 
+/* The place of a keystore, made if it is missing, and the lock: for who makes SOFT_DIR. RET must be STORE_CLOSED. */
+int store_lock(struct store *ret, const struct device *, struct err *e);
+
 /* create.c: makes SOFT_DIR in TOP, whole or not at all. The caller holds the lock. */
 int store_create(int top, struct err *e);
+/* Of SLOT_DATA, as the slot file ROW, and PLAIN as the contents of the first partition, as C says; after c->generation. */
+int store_recreate(int top, const struct session *, const struct soft_slot *row, const struct blob *slot_data,
+		   const struct container *c, const void *plain, struct err *e);
 /* Both containers of an empty partition, durable on return: C says which, how large, with which flags. */
 int containers_create(int dir, const char *partition, const struct session *, const struct container *c, struct err *e);
 

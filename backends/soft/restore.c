@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: MIT
+/* Copies of the keystore that are kept elsewhere: made, looked at, put back. */
+#include "restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "lib/blob.h"
+#include "lib/env.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "tsk.h"
+
+/* Generations that may have come after a backup and are lost: no number of theirs is used again. */
+enum { LOST_GENERATIONS = 1 << 20 };
+
+static const struct soft_slot *row_of(enum slot_type type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
+		if (soft_slots[i].type == type)
+			return &soft_slots[i];
+	return NULL;
+}
+
+static void describe(const struct backup *b, struct backup_info *ret)
+{
+	*ret = (struct backup_info){ .generation = b->header.generation, .time = b->header.time };
+	uuid_format(b->header.partition, ret->uuid);
+	(void)snprintf(ret->slot, sizeof(ret->slot), "%s", row_of(b->slot.type)->name);
+}
+
+/* --- making one ------------------------------------------------------------------------------------------------ */
+
+/* A generation that is not on disk may be lost and its number used again: the backup would be of neither. */
+static int open_settled(struct store *s, const struct device *dev, struct err *e)
+{
+	int r = store_open(s, dev, 0, e);
+
+	if (r < 0 || s->boot.unflushed != s->now.generation)
+		return r;
+	store_done(s);
+	r = store_open(s, dev, STORE_WRITE, e);
+	return r < 0 ? r : store_flush(s, e);
+}
+
+static int passphrase_slot(const struct session *session, const struct secret *passphrase, struct blob *ret, struct err *e)
+{
+	struct slot slot = { .type = SLOT_PASSPHRASE, .epoch = session->epoch, .cost = slot_cost_default };
+	AUTO_SECRET struct secret file = { 0 };
+	int r;
+
+	memcpy(slot.system, session->system, UUID_SIZE);
+	r = slot_make(&slot, session->root, passphrase, &file, e);
+	return r < 0 ? r : blob_copy(ret, file.data, file.len, e);
+}
+
+int soft_backup(const struct device *dev, const struct secret *passphrase, struct blob *ret, struct backup_info *ret_info,
+		struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	AUTO_BLOB struct blob slot = { 0 }, file = { 0 };
+	unsigned char id[TSK_ID];
+	struct container c;
+	struct backup b;
+	int r = open_settled(&s, dev, e);
+
+	if (r < 0)
+		return r;
+	c = s.now;
+	c.flags |= CONTAINER_BACKUP;
+	c.time = (uint64_t)time(NULL);
+	r = passphrase ? passphrase_slot(session_of(dev), passphrase, &slot, e)
+		       : tsk_slot_read(s.dir, session_of(dev), &slot, id, e);
+	if (r == -ENOENT)
+		return err_hint(e, "'hwkey pks-tsk' sets one, --passphrase does without");
+	if (r == 0)
+		r = backup_make(&slot, &c, session_of(dev)->root, s.objects.data, &file, e);
+	if (r == 0)
+		r = backup_parse(file.data, file.len, &b, e);
+	if (r < 0)
+		return r;
+	describe(&b, ret_info);
+	*ret = TAKE(file);
+	return 0;
+}
+
+/* --- opening one ----------------------------------------------------------------------------------------------- */
+
+struct snapshot {
+	struct secret memory;		/* for a partition of SIZE and its boot */
+	struct objects objects;
+	uint32_t size;
+};
+
+#define AUTO_SNAPSHOT AUTO(snapshot_done)
+
+static void snapshot_done(struct snapshot *n)
+{
+	secret_done(&n->memory);
+}
+
+/* What is in it, with room for SIZE bytes if that is more. */
+static int snapshot_open(const struct backup *b, const unsigned char *root, uint32_t size, struct snapshot *n, struct err *e)
+{
+	int r;
+
+	n->size = b->header.size > size ? b->header.size : size;
+	r = secret_alloc(&n->memory, n->size + boot_room(n->size), e);
+	if (r == 0)
+		r = container_open(&b->header, b->container_data, root, n->memory.data, e);
+	return r < 0 ? r : objects_parse(n->memory.data, n->size, &n->objects, e);
+}
+
+static bool is_under(const struct backup *b, const struct device *dev)
+{
+	unsigned char id[ROOT_ID];
+	struct err dropped;
+
+	return dev->session->len && root_id(session_of(dev)->root, id, &dropped) == 0 &&
+	       !memcmp(id, b->slot.root_id, ROOT_ID);
+}
+
+/* What opens it, for who has not given it. */
+static int ask(const struct env *env, enum slot_type type, struct secret *ret, struct err *e)
+{
+	bool tsk = type == SLOT_TSK;
+	const char *name = tsk ? row_of(type)->credential : "hwkey.pks-backup-passphrase";
+	const char *prompt = tsk ? "Trusted system key of the backup, in hexadecimal:" : "Passphrase of the backup:";
+	int r = env->ask ? env->ask(env, name, prompt, ret, e) : err_set(e, ENOKEY, "nobody can be asked");
+
+	return r == -ENOKEY ? err_set(e, EACCES, "backup needs its %s: %s", tsk ? "trusted system key" : "passphrase",
+				      strdupa(e->msg)) : r;
+}
+
+/* The root key that it is under: the keystore's own, or what its slot holds. RET gets ROOT_KEY bytes. */
+static int backup_root(const struct device *dev, const struct backup *b, const struct secret *given, struct secret *ret,
+		       struct err *e)
+{
+	AUTO_SECRET struct secret asked = { 0 };
+	int r = 0;
+
+	if (is_under(b, dev))
+		return secret_copy(ret, session_of(dev)->root, ROOT_KEY, e);
+	if (!given)
+		r = ask(dev->env, b->slot.type, &asked, e);
+	if (r == 0)
+		r = secret_alloc(ret, ROOT_KEY, e);
+	if (r == 0)
+		r = slot_open(b->slot_data, &b->slot, given ? given : &asked, ret->data, e);
+	return r < 0 ? err_prefix(e, "backup") : 0;
+}
+
+static int backup_read(const struct blob *file, uint32_t kind, struct backup *ret, struct err *e)
+{
+	int r = backup_parse(file->data, file->len, ret, e);
+
+	if (r == 0 && !(ret->header.flags & kind))
+		r = kind == CONTAINER_BACKUP ? err_set(e, EBADMSG, "an export, not a backup: 'hwkey pks-import' takes it")
+					     : err_set(e, EBADMSG, "a backup, not an export: 'hwkey pks-restore' takes it");
+	return r;
+}
+
+int soft_backup_look(const struct device *dev, const struct blob *file, struct backup_info *ret, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	AUTO_SNAPSHOT struct snapshot n = { 0 };
+	struct backup b;
+	int r = backup_read(file, CONTAINER_BACKUP, &b, e);
+
+	if (r == 0)
+		r = store_open(&s, dev, STORE_DISABLED, e);
+	if (r < 0)
+		return r;
+	if (memcmp(b.header.partition, s.now.partition, UUID_SIZE) != 0 || !is_under(&b, dev))
+		return err_set(e, EXDEV, "of another keystore, or of another root key than it has now");
+	r = snapshot_open(&b, session_of(dev)->root, 0, &n, e);
+	if (r == 0)
+		describe(&b, ret);
+	return r;
+}
+
+/* --- what must not be lost ------------------------------------------------------------------------------------- */
+
+static int check_system(const struct backup *b, const struct store *s, struct err *e)
+{
+	char theirs[37], ours[37];
+
+	if (!memcmp(b->slot.system, session_of(s->dev)->system, UUID_SIZE) &&
+	    !memcmp(b->header.partition, s->now.partition, UUID_SIZE))
+		return 0;
+	uuid_format(b->header.partition, theirs);
+	uuid_format(s->now.partition, ours);
+	return err_set(e, EBADMSG, "backup is of keystore %s, this is %s", theirs, ours);
+}
+
+static int check_generation(const struct backup *b, const struct store *s, const struct restore *how, struct err *e)
+{
+	if (b->header.generation >= s->now.generation || how->flags & RESTORE_ROLLBACK)
+		return 0;
+	return err_set(e, EBADMSG, "backup has generation %llu, the keystore %llu: what was changed since would be lost; "
+		       "--accept-rollback restores it", (unsigned long long)b->header.generation, (unsigned long long)s->now.generation);
+}
+
+static bool is_same(const struct record *a, const struct record *b)
+{
+	return a->policy == b->policy && a->len == b->len && crypto_equal(a->data, b->data, a->len);
+}
+
+/* Labels are any bytes: those of a person are told, with the others replaced. */
+static const char *printable(const struct record *rec, char ret[LABEL_MAX + 1])
+{
+	size_t i;
+
+	for (i = 0; i < rec->name.len; i++)
+		ret[i] = rec->name.label[i] < ' ' || rec->name.label[i] > '~' ? '?' : (char)rec->name.label[i];
+	ret[i] = '\0';
+	return ret;
+}
+
+static int check_immutable(const struct snapshot *n, const struct store *s, const struct restore *how, struct err *e)
+{
+	char label[LABEL_MAX + 1];
+	struct record old, new;
+
+	if (how->flags & RESTORE_ROLLBACK)
+		return 0;
+	for (size_t at = 0; objects_next(&s->objects, &at, &old);)
+		if (old.policy & POLICY_IMMUTABLE &&
+		    !(objects_find(&n->objects, &old.name, &new) && is_same(&old, &new)))
+			return err_set(e, EPERM, "policy 'immutable': object '%s' is not in the backup as it is here; "
+				       "--accept-rollback restores it", printable(&old, label));
+	return 0;
+}
+
+static int check_transient(const struct snapshot *n, const struct store *s, struct err *e)
+{
+	char label[LABEL_MAX + 1];
+	struct record rec, other;
+
+	for (size_t at = 0; objects_next(&s->boot.objects, &at, &rec);)
+		if (objects_find(&n->objects, &rec.name, &other))
+			return err_set(e, ENOTEMPTY, "object '%s' of this boot stands in the way of the one in the backup: "
+				       "remove it first", printable(&rec, label));
+	if (objects_charged(&n->objects) + objects_charged(&s->boot.objects) > n->size)
+		return err_set(e, ENOTEMPTY, "transient objects of this boot take the room that the backup needs: remove them "
+			       "first");
+	return 0;
+}
+
+/* Whoever cannot write a consumer's objects one by one shall not do it at once. */
+static int check_consumers(const struct store *s, struct err *e)
+{
+	int r = 0;
+
+	for (int c = CONSUMER_FIRMWARE; r == 0 && c <= CONSUMER_OS; c++) {
+		r = access_lock(s, (enum consumer)c, e);
+		if (r == 0 && s->boot.consumers[c].password != PASSWORD_NULL)
+			r = access_password(s, (enum consumer)c, e);
+	}
+	return r;
+}
+
+static bool holds(const struct objects *o, const unsigned char id[16])
+{
+	const struct store view = { .objects = *o };
+	struct wrapping w;
+	struct err dropped;
+
+	return wrapping_find(&view, id, sizeof(w.id), &w, &dropped) == 0;
+}
+
+/* The key outside that an id opens, for a person. */
+static const char *needed_by(const struct restore *how, const unsigned char id[16])
+{
+	for (size_t i = 0; i < how->n_needed; i++)
+		if (!memcmp(how->needed[i].wrapping_key, id, sizeof(how->needed[i].wrapping_key)))
+			return how->needed[i].key;
+	return NULL;
+}
+
+/* Wrapping keys that are here: besides what the repository needs they may open sealed data, and volumes elsewhere. */
+static int check_wrapping(const struct snapshot *n, const struct store *s, const struct restore *how, struct err *e)
+{
+	struct wrapping w;
+	struct record rec;
+	int r = 0;
+
+	for (size_t at = 0; r == 0 && objects_next(&s->objects, &at, &rec);) {
+		if (!(rec.policy & POLICY_WRAPPINGKEY))
+			continue;
+		r = wrapping_from(&rec, &w, e);
+		if (r < 0 || holds(&n->objects, w.id))
+			continue;
+		if (needed_by(how, w.id))
+			return err_set(e, EBUSY, "key '%s' would be lost: the backup has not the wrapping key that it needs",
+				       needed_by(how, w.id));
+		return err_set(e, EBUSY, "a wrapping key would be lost, and what was sealed with it: it is newer than the "
+			       "backup");
+	}
+	return r;
+}
+
+/* Keys that a keystore which is lost has wrapped: another backup may have what opens them. */
+static int check_needed(const struct backup *b, const struct snapshot *n, const struct restore *how, struct err *e)
+{
+	for (size_t i = 0; i < how->n_needed; i++) {
+		const struct needed *need = &how->needed[i];
+
+		if (!memcmp(need->partition, b->header.partition, UUID_SIZE) && !holds(&n->objects, need->wrapping_key))
+			return err_set(e, EBUSY, "key '%s' needs a wrapping key that is not in this backup: is there a newer "
+				       "one?", need->key);
+	}
+	return 0;
+}
+
+static int check_keys(const struct backup *b, const struct snapshot *n, const struct store *s, const struct restore *how,
+		      struct err *e)
+{
+	if (how->flags & RESTORE_LOSE_KEYS)
+		return 0;
+	return s && s->now.generation ? check_wrapping(n, s, how, e) : check_needed(b, n, how, e);
+}
+
+/* --- putting it back ------------------------------------------------------------------------------------------- */
+
+static int next_generation(uint64_t here, uint64_t backup, bool lost, uint64_t *ret, struct err *e)
+{
+	uint64_t last = here > backup ? here : backup;
+
+	if (last > UINT64_MAX - 4 * (uint64_t)LOST_GENERATIONS)
+		return err_set(e, EBADMSG, "backup has an impossible generation");
+	*ret = last + (lost ? LOST_GENERATIONS : 0);
+	return 0;
+}
+
+/* The store's contents become the snapshot's, in memory. */
+static int take_over(struct store *s, const struct backup *b, struct snapshot *n, struct err *e)
+{
+	const struct session *session = session_of(s->dev);
+	struct container *now = &s->now;
+	uint32_t pending = now->pending > b->header.pending ? now->pending : b->header.pending;
+	bool lost = !now->generation;
+	int r = boot_load(&s->boot, s->dev->env, session, s->uuid, n->memory.data + n->size,
+			  boot_room(n->size), e);
+
+	if (r == 0 && lost)
+		r = check_consumers(s, e);
+	if (r == 0)
+		r = check_transient(n, s, e);
+	if (r == 0 && !lost && n->size > now->size)
+		r = pool_check(s, n->size, e);
+	if (r == 0)
+		r = next_generation(now->generation, b->header.generation, lost, &now->generation, e);
+	if (r == 0)
+		r = root_id(session->root, now->root_id, e);
+	if (r < 0)
+		return r;
+	secret_done(&s->memory);
+	s->memory = TAKE(n->memory);
+	s->objects = n->objects;
+	now->size = n->size;
+	now->pending = pending > n->size ? pending : 0;
+	now->flags = (now->flags | b->header.flags) & CONTAINER_POWER11;
+	now->anchor = lost ? b->header.anchor : now->anchor;
+	now->counter = lost ? b->header.counter : now->counter;
+	return 0;
+}
+
+/* What is damaged may be of use to somebody: it is kept. */
+static int keep_lost(struct store *s, struct err *e)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (renameat(s->dir, s->files[i], s->dir, s->kept[i]) < 0 && errno != ENOENT)
+			return err_sys(e, "cannot keep the damaged '%s' of keystore '%s'", s->files[i],
+				       s->dev->env->pks_dir);
+	s->other_len = 0;
+	return dir_sync(s->dir, e);
+}
+
+/* The generation before stays in its file until the new one was read back; then both files hold the new contents. */
+static int commit_both(struct store *s, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < 2; i++) {
+		r = store_commit(s, e);
+		if (r == 0)
+			r = store_verify(s, e);
+	}
+	return r;
+}
+
+static int restore_into(struct store *s, const struct backup *b, const struct restore *how, struct err *e)
+{
+	AUTO_SECRET struct secret root = { 0 };
+	AUTO_SNAPSHOT struct snapshot n = { 0 };
+	bool lost = !s->now.generation;
+	int r = check_system(b, s, e);
+
+	if (r == 0 && !lost)
+		r = check_consumers(s, e);
+	if (r == 0 && !lost)
+		r = check_generation(b, s, how, e);
+	if (r == 0)
+		r = backup_root(s->dev, b, how->given, &root, e);
+	if (r == 0)
+		r = snapshot_open(b, root.data, s->now.size, &n, e);
+	if (r == 0 && !lost)
+		r = check_immutable(&n, s, how, e);
+	if (r == 0)
+		r = check_keys(b, &n, s, how, e);
+	if (r == 0 && !lost)
+		r = store_flush(s, e);
+	if (r == 0)
+		r = take_over(s, b, &n, e);
+	if (r == 0 && lost)
+		r = keep_lost(s, e);
+	return r < 0 ? r : commit_both(s, e);
+}
+
+/* The device's session is that of the backup's root key: what opens the keystore is lost, or all of it. */
+static int session_adopt(const struct device *dev, const struct backup *b, const struct restore *how, struct err *e)
+{
+	AUTO_SECRET struct secret root = { 0 }, s = { 0 };
+	struct session *session;
+	int r = backup_root(dev, b, how->given, &root, e);
+
+	if (r == 0)
+		r = secret_alloc(&s, sizeof(*session), e);
+	if (r < 0)
+		return r;
+	s.len = sizeof(*session);
+	session = (struct session *)(void *)s.data;
+	secret_bytes_copy(session->root, root.data, ROOT_KEY);
+	memcpy(session->system, b->slot.system, UUID_SIZE);
+	session->epoch = b->slot.epoch;
+	*dev->session = TAKE(s);
+	return 0;
+}
+
+/* There is no keystore: it is made of the backup, under what opens that. */
+static int restore_whole(const struct device *dev, const struct backup *b, const struct restore *how, struct err *e)
+{
+	const struct soft_slot *row = row_of(b->slot.type);
+	AUTO_BLOB struct blob slot = { 0 };
+	AUTO_STORE struct store s = STORE_CLOSED;
+	AUTO_SNAPSHOT struct snapshot n = { 0 };
+	struct container c = b->header;
+	int r;
+
+	if (memcmp(b->header.partition, b->slot.system, UUID_SIZE) != 0)
+		return err_set(e, EBADMSG, "backup is of another keystore than '" SOFT_LOCAL "', which comes first where there "
+			       "is none");
+	r = snapshot_open(b, session_of(dev)->root, 0, &n, e);
+	if (r == 0)
+		r = check_keys(b, &n, NULL, how, e);
+	if (r == 0)
+		r = next_generation(0, c.generation, true, &c.generation, e);
+	if (r == 0)
+		r = blob_copy(&slot, b->slot_data, b->slot_len, e);
+	if (r == 0)
+		r = store_lock(&s, dev, e);
+	if (r < 0)
+		return r;
+	if (faccessat(s.top, SOFT_DIR, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(e, EEXIST, "another keystore was made in '%s' meanwhile", dev->env->pks_dir);
+	c.flags &= ~(uint32_t)CONTAINER_BACKUP;
+	memset(c.previous, 0, sizeof(c.previous));
+	return store_recreate(s.top, session_of(dev), row, &slot, &c, n.memory.data, e);
+}
+
+/* A file of another keystore is not what the backup's root key opens; neither is it anybody's to replace. */
+static int check_files(const struct store *s, const struct backup *b, struct err *e)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		AUTO_BLOB struct blob file = { 0 };
+		struct err dropped;
+		struct container c;
+
+		if (file_read_at(s->dir, s->files[i], CONTAINER_MAX, &file, &dropped) == 0 &&
+		    container_parse(file.data, file.len, &c, &dropped) == 0 &&
+		    memcmp(c.partition, b->header.partition, UUID_SIZE) != 0)
+			return err_set(e, EBADMSG, "backup is of another keystore than '%s'", s->files[i]);
+	}
+	return 0;
+}
+
+static int restore_slot(const struct store *s, const struct backup *b, struct err *e)
+{
+	static const struct file_attr attr = { 0400, (gid_t)-1 };
+	const struct soft_slot *row = row_of(b->slot.type);
+	int r = check_files(s, b, e);
+
+	if (r == 0)
+		r = file_write_at(s->dir, row->file, b->slot_data, b->slot_len, &attr, true, e);
+	return r < 0 ? r : dir_sync(s->dir, e);
+}
+
+/* The keystore is there, but no slot opens it. */
+static int restore_rootless(const struct device *dev, const struct backup *b, const struct restore *how, struct err *e)
+{
+	unsigned lost = how->flags & RESTORE_ROOT ? 0 : STORE_LOST;
+	AUTO_STORE struct store s = STORE_CLOSED;
+	int r = store_open(&s, dev, STORE_WRITE | STORE_DISABLED | lost, e);
+
+	if (r == 0 && !(how->flags & RESTORE_ROOT)) {
+		r = s.now.generation ? check_generation(b, &s, how, e) : 0;
+		if (r < 0)
+			return err_hint(e, "--root-key-only puts back only what opens it");
+	}
+	if (r == 0)
+		r = restore_slot(&s, b, e);
+	return r < 0 || how->flags & RESTORE_ROOT ? r : restore_into(&s, b, how, e);
+}
+
+static int restore(const struct device *dev, const struct backup *b, const struct restore *how, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	struct err why;
+	int r = store_open(&s, dev, STORE_WRITE | STORE_DISABLED | STORE_LOST, &why);
+
+	if (r == 0 && how->flags & RESTORE_ROOT)
+		return err_set(e, EEXIST, "keystore '%s' opens: no slot of it is lost", dev->env->pks_dir);
+	if (r == 0)
+		return restore_into(&s, b, how, e);
+	if (r != -ENOENT && (r != -EBADMSG || dev->session->len)) {
+		*e = why;
+		return r;
+	}
+	store_done(&s);
+	if (session_adopt(dev, b, how, e) < 0)
+		return -e->code;
+	return r == -ENOENT ? restore_whole(dev, b, how, e) : restore_rootless(dev, b, how, e);
+}
+
+int soft_restore(const struct device *dev, const struct blob *file, const struct restore *how, struct backup_info *ret_info,
+		 struct err *e)
+{
+	struct backup b;
+	int r = backup_read(file, CONTAINER_BACKUP, &b, e);
+
+	if (r == 0)
+		r = restore(dev, &b, how, e);
+	if (r == 0 && ret_info)
+		describe(&b, ret_info);
+	return r;
+}
