@@ -334,3 +334,23 @@ flip() { printf "\\x$(printf %02x $((0x$(dd if="$1" bs=1 skip="$2" count=1 statu
 	[ "$(hwkey pks-config --raw --noheadings --output SIZE)" = 16384 ]
 	[ "$(labels)" = 'a b ' ]
 }
+
+@test "pks-backup: the timer of examples/ does what it says" {
+	unit=$top/examples/hwkey-pks-backup
+	command=$(sed -n 's/^ExecStart=//p' "$unit.service")
+	[[ $command == 'hwkey pks-backup '*' /var/backups/hwkey' ]]
+	put a 1
+	hwkey pks-tsk -q --new "$f"
+	hwkey pks-tsk -q --set "$f"
+	for want in 1 1; do
+		eval "${command//\/var\/backups\/hwkey/$d}"
+		[ "$(ls "$d" | wc -l)" = "$want" ]
+	done
+	for n in 1 2 3 4 5 6 7 8; do put a "$n" --replace; done
+	eval "${command//\/var\/backups\/hwkey/$d}"
+	[ "$(ls "$d" | wc -l)" = 2 ]
+	command -v systemd-analyze >/dev/null || skip 'no systemd-analyze'
+	cp "$unit".* "$BATS_TEST_TMPDIR"
+	sed -i "s|^ExecStart=hwkey|ExecStart=$(command -v hwkey)|" "$BATS_TEST_TMPDIR/hwkey-pks-backup.service"
+	systemd-analyze verify --man=no "$BATS_TEST_TMPDIR/hwkey-pks-backup.timer" "$BATS_TEST_TMPDIR/hwkey-pks-backup.service"
+}
