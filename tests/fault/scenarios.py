@@ -49,6 +49,7 @@ ADD = "hwkey pks-config --add-slot=passphrase --passphrase-file=cred/hwkey.pks-p
 SLOT_DUMP = "hwkey pks-config --raw --noheadings --output SLOTS; hwkey pks-read o1"
 HERE = "/proc/self/cwd/"     # an anchor has an absolute path, and a work directory is copied
 TSK = STORED + "; hwkey pks-tsk --new tsk; "
+BACKUP = TSK + "hwkey pks-tsk --set tsk; hwkey pks-backup backup; umask 077; mkdir cred; cp tsk cred/hwkey.pks-tsk; "
 PASSPHRASE_AFTER = "for p in new old; do printf $p >cred/hwkey.pks-passphrase; hwkey pks-read o1 >/dev/null && break; done; " + OBJECTS_AFTER
 
 
@@ -202,6 +203,14 @@ SCENARIOS = [
     pks("pks-tsk", ["hwkey", "pks-tsk", "--set", "{W}/tsk"], TSK, SLOT_DUMP),
     pks("pks-tsk-replace", ["hwkey", "pks-tsk", "--set", "{W}/new", "--replace"], TSK + "hwkey pks-tsk --set tsk; hwkey pks-tsk --new new",
         "for f in tsk new; do ! hwkey pks-tsk --check $f || echo $f; done; " + SLOT_DUMP),
+    output("pks-backup", ["hwkey", "pks-backup", "{W}/out"], "; " + TSK + "hwkey pks-tsk --set tsk",
+           "rm -rf copy && HWKEY_PKS_DIR=$PWD/copy hwkey pks-restore --tsk-file tsk out"),
+    pks("pks-restore", ["hwkey", "pks-restore", "{W}/backup", "--accept-rollback"], BACKUP + "echo new | hwkey pks-write o3 -; hwkey pks-remove o1"),
+    pks("pks-restore-whole", ["hwkey", "pks-restore", "{W}/backup"], BACKUP + "rm -r pks/system", "[ ! -e pks/system ] || { " + OBJECTS + "}"),
+    pks("pks-restore-root", ["hwkey", "pks-restore", "{W}/backup", "--root-key-only"], BACKUP + "hwkey pks-remove o1; rm pks/system/root.*",
+        "if [ -e pks/system/root.tsk ]; then hwkey pks-read o2; else echo none; fi", "hwkey pks-read o2 || hwkey pks-restore backup --root-key-only; " + OBJECTS_AFTER),
+    pks("pks-restore-damaged", ["hwkey", "pks-restore", "{W}/backup"], BACKUP + "echo damage | tee pks/system/local.A >pks/system/local.B",
+        "if hwkey pks-list >/dev/null; then :; else echo lost; exit 0; fi; " + OBJECTS, "hwkey pks-list || hwkey pks-restore backup; " + OBJECTS_AFTER),
     volume("luks-format", ["hwkey", "luks-format", "{W}/vol", "k1"], KEYS + "truncate -s 20M vol; cp --sparse=always vol blank", FORMATTED,
            "hwkey luks-open --test vol >/dev/null || hwkey luks-format vol k1 --force --batch; " + VOLUME_AFTER, accept=(b"unfinished\n",)),
     volume("luks-format-new", ["hwkey", "luks-format", "{W}/vol", "k1", "--size", "20M"], KEYS,
