@@ -9,10 +9,6 @@ extern const struct cmd cmd_capture, cmd_change, cmd_check, cmd_copy, cmd_cryptt
 	cmd_pks_genkey, cmd_pks_list, cmd_pks_lock, cmd_pks_password, cmd_pks_read, cmd_pks_remove, cmd_pks_restore,
 	cmd_pks_tsk, cmd_pks_write, cmd_remove, cmd_rename, cmd_rewrap, cmd_seal, cmd_secure_erase, cmd_setvp,
 	cmd_show, cmd_unseal, cmd_validate, cmd_wrap;
-	cmd_luks_recovery, cmd_luks_status, cmd_luks_unenroll, cmd_pks_backup, cmd_pks_config, cmd_pks_confirm,
-	cmd_pks_genkey, cmd_pks_list, cmd_pks_lock, cmd_pks_password, cmd_pks_read, cmd_pks_remove, cmd_pks_restore,
-	cmd_pks_tsk, cmd_pks_write, cmd_remove, cmd_rename, cmd_rewrap, cmd_seal, cmd_setvp, cmd_show, cmd_unseal, cmd_validate,
-	cmd_wrap;
 
 const struct cmd *const commands[] = {
 	&cmd_capture,

@@ -17,7 +17,8 @@ CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
 	OPT_FLAG(struct opts, passphrase, "passphrase", 0, "Let a passphrase open it, not the trusted system key"),
-	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE", "The same, and take it from there ('-': standard input)",
+	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE",
+		"The same, taken from there ('-': standard input)",
 		.complete = COMPLETE_FILE),
 	OPT_U32(struct opts, if_changed, "if-changed", 0, "N", "Only N generations or more after the newest one in DIR"),
 	OPT_FLAG(struct opts, force, "force", 'f', "Replace a file of that name"),
@@ -106,8 +107,8 @@ static int is_due(struct hwkey *hw, const struct opts *o, const struct device *d
 	if (r < 0)
 		return r;
 	if (last > now.generation)
-		return err_set(e, EBADMSG, "newest backup has generation %llu, the keystore %llu: was an older copy of it put in "
-			       "its place?", (unsigned long long)last, (unsigned long long)now.generation);
+		return err_set(e, EBADMSG, "newest backup has generation %llu, the keystore %llu: was an older copy of it "
+			       "put in its place?", (unsigned long long)last, (unsigned long long)now.generation);
 	*ret = !last || now.generation - last >= o->if_changed;
 	return 0;
 }

@@ -13,7 +13,7 @@ struct opts { char *store, *passphrase_file, *tsk_file, *password_file; bool rol
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
-	OPT_FLAG(struct opts, rollback, "accept-rollback", 0, "Restore an older generation than is here: what came later is lost"),
+	OPT_FLAG(struct opts, rollback, "accept-rollback", 0, "Restore an older generation than is here"),
 	OPT_FLAG(struct opts, lose_keys, "accept-lost-keys", 0, "Restore without wrapping keys that are here, or needed"),
 	OPT_FLAG(struct opts, root_only, "root-key-only", 0, "Put back only what opens the keystore; the objects stay"),
 	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE", "The backup's passphrase ('-': standard input)",

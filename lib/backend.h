@@ -288,18 +288,18 @@ struct store_ops {
 	 * partitions hold objects.
 	 */
 	int (*erase)(const struct device *, unsigned flags, struct store_erased *ret, struct err *e);
-	/* All but the transient objects, openable with PASSPHRASE or, if NULL, the trusted system key. The four: NULL together. */
-	int (*backup)(const struct device *, const struct secret *passphrase, struct blob *ret, struct backup_info *ret_info,
-		      struct err *e);
-	/* Whether BACKUP is genuine: EBADMSG if damaged, EXDEV if it is not of this keystore, and under its present root key. */
+	/* All but the transient objects, to be opened with PASSPHRASE or, if NULL, the trusted system key. */
+	int (*backup)(const struct device *, const struct secret *passphrase, struct blob *ret,
+		      struct backup_info *ret_info, struct err *e);
+	/* Whether it is genuine: EBADMSG if damaged, EXDEV if not of this keystore, or not under its present root key. */
 	int (*backup_look)(const struct device *, const struct blob *backup, struct backup_info *ret, struct err *e);
 	/*
-	 * Puts it back; makes the keystore where there is none. EBADMSG: damaged, of another keystore, or older than what is
-	 * here; EPERM: a policy or lock forbids it; EBUSY: a wrapping key would be lost; ENOTEMPTY: transient objects are in the
-	 * way. On error what was here stays. RET_INFO may be NULL.
+	 * Puts it back; makes the keystore where there is none. EBADMSG: damaged, of another keystore, or older than what
+	 * is here; EPERM: a policy or lock forbids it; EBUSY: a wrapping key would be lost; ENOTEMPTY: transient objects
+	 * are in the way. On error what was here stays. RET_INFO may be NULL.
 	 */
-	int (*restore)(const struct device *, const struct blob *backup, const struct restore *, struct backup_info *ret_info,
-		       struct err *e);
+	int (*restore)(const struct device *, const struct blob *backup, const struct restore *,
+		       struct backup_info *ret_info, struct err *e);
 };
 
 /* ------------------------------------------------------------------------------------------------------------- */

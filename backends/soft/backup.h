@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file that leaves the machine: a backup, or an export. It is a root-key slot (slot.h) of type passphrase or tsk and, right
- * behind it, a container (container.h) under the root key in that slot; nothing else. Which of the two it is says the
- * container's flag. Each header has its own version and is authenticated: the slot's by what opens it, the container's by the
- * root key. They belong together when slot and container name the same root key.
+ * A file that leaves the machine: a backup, or an export. It is a root-key slot (slot.h) of type passphrase or tsk and,
+ * right behind it, a container (container.h) under the root key in that slot; nothing else. Which of the two it is says
+ * the container's flag. Each header has its own version and is authenticated: the slot's by what opens it, the
+ * container's by the root key. They belong together when slot and container name the same root key.
  *
  * backup: the root key is the keystore's, so that the file also opens what is left of the keystore; the container is of the
  * partition and the generation that it was made from.

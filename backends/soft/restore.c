@@ -105,7 +105,8 @@ static void snapshot_done(struct snapshot *n)
 }
 
 /* What is in it, with room for SIZE bytes if that is more. */
-static int snapshot_open(const struct backup *b, const unsigned char *root, uint32_t size, struct snapshot *n, struct err *e)
+static int snapshot_open(const struct backup *b, const unsigned char *root, uint32_t size, struct snapshot *n,
+			 struct err *e)
 {
 	int r;
 
@@ -203,7 +204,8 @@ static int check_generation(const struct backup *b, const struct store *s, const
 	if (b->header.generation >= s->now.generation || how->flags & RESTORE_ROLLBACK)
 		return 0;
 	return err_set(e, EBADMSG, "backup has generation %llu, the keystore %llu: what was changed since would be lost; "
-		       "--accept-rollback restores it", (unsigned long long)b->header.generation, (unsigned long long)s->now.generation);
+		       "--accept-rollback restores it", (unsigned long long)b->header.generation,
+		       (unsigned long long)s->now.generation);
 }
 
 static bool is_same(const struct record *a, const struct record *b)
@@ -247,8 +249,8 @@ static int check_transient(const struct snapshot *n, const struct store *s, stru
 			return err_set(e, ENOTEMPTY, "object '%s' of this boot stands in the way of the one in the backup: "
 				       "remove it first", printable(&rec, label));
 	if (objects_charged(&n->objects) + objects_charged(&s->boot.objects) > n->size)
-		return err_set(e, ENOTEMPTY, "transient objects of this boot take the room that the backup needs: remove them "
-			       "first");
+		return err_set(e, ENOTEMPTY, "transient objects of this boot take the room that the backup needs: remove "
+			       "them first");
 	return 0;
 }
 
@@ -297,8 +299,8 @@ static int check_wrapping(const struct snapshot *n, const struct store *s, const
 		if (r < 0 || holds(&n->objects, w.id))
 			continue;
 		if (needed_by(how, w.id))
-			return err_set(e, EBUSY, "key '%s' would be lost: the backup has not the wrapping key that it needs",
-				       needed_by(how, w.id));
+			return err_set(e, EBUSY, "key '%s' would be lost: the backup has not the wrapping key that it "
+				       "needs", needed_by(how, w.id));
 		return err_set(e, EBUSY, "a wrapping key would be lost, and what was sealed with it: it is newer than the "
 			       "backup");
 	}
@@ -312,8 +314,8 @@ static int check_needed(const struct backup *b, const struct snapshot *n, const 
 		const struct needed *need = &how->needed[i];
 
 		if (!memcmp(need->partition, b->header.partition, UUID_SIZE) && !holds(&n->objects, need->wrapping_key))
-			return err_set(e, EBUSY, "key '%s' needs a wrapping key that is not in this backup: is there a newer "
-				       "one?", need->key);
+			return err_set(e, EBUSY, "key '%s' needs a wrapping key that is not in this backup: is there a "
+				       "newer one?", need->key);
 	}
 	return 0;
 }
@@ -454,8 +456,8 @@ static int restore_whole(const struct device *dev, const struct backup *b, const
 	int r;
 
 	if (memcmp(b->header.partition, b->slot.system, UUID_SIZE) != 0)
-		return err_set(e, EBADMSG, "backup is of another keystore than '" SOFT_LOCAL "', which comes first where there "
-			       "is none");
+		return err_set(e, EBADMSG, "backup is of another keystore than '" SOFT_LOCAL "', which comes first where "
+			       "there is none");
 	r = snapshot_open(b, session_of(dev)->root, 0, &n, e);
 	if (r == 0)
 		r = check_keys(b, &n, NULL, how, e);

@@ -29,7 +29,7 @@ enum store_flags {
 	STORE_CREATE = 1 << 1,		/* first use makes the keystore, if env allows it */
 	STORE_DISABLED = 1 << 2,	/* also one that is disabled */
 	STORE_KEYS = 1 << 3,		/* only for wrapping keys: needs no state of this boot, and is not stopped by it */
-	STORE_LOST = 1 << 4,		/* also one without a container that opens: .now.generation is 0, it has no .memory */
+	STORE_LOST = 1 << 4,		/* also one of which no container opens: .now.generation is 0, no .memory */
 };
 
 enum other {			/* what the file of the other generation is */

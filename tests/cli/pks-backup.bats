@@ -354,3 +354,23 @@ flip() { printf "\\x$(printf %02x $((0x$(dd if="$1" bs=1 skip="$2" count=1 statu
 	sed -i "s|^ExecStart=hwkey|ExecStart=$(command -v hwkey)|" "$BATS_TEST_TMPDIR/hwkey-pks-backup.service"
 	systemd-analyze verify --man=no "$BATS_TEST_TMPDIR/hwkey-pks-backup.timer" "$BATS_TEST_TMPDIR/hwkey-pks-backup.service"
 }
+
+@test "pks-restore: a keystore beside the first one comes back under its name" {
+	put a data
+	hwkey pks-config -q --store second --create --size 8K
+	put b other --store second
+	hwkey pks-backup -q --passphrase-file "$w" --store second "$f.2"
+	backup "$f.1"
+	put b changed --store second --replace
+	fails 6 'backup is of keystore' hwkey pks-restore "$f.2"
+	restore --accept-rollback --store second "$f.2"
+	[ "$(hwkey pks-read b --store second)" = other ]
+	lose 1
+	credential
+	fails 6 "another keystore than 'local'" hwkey pks-restore --passphrase-file "$w" "$f.2"
+	restore --passphrase-file "$w" "$f.1"
+	hwkey pks-config -q --store second --create --size 8K
+	restore --store second "$f.2"
+	[ "$(hwkey pks-read b --store second)" = other ]
+	[ "$(labels)" = 'a ' ]
+}
