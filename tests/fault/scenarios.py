@@ -203,7 +203,7 @@ SCENARIOS = [
     pks("pks-tsk", ["hwkey", "pks-tsk", "--set", "{W}/tsk"], TSK, SLOT_DUMP),
     pks("pks-tsk-replace", ["hwkey", "pks-tsk", "--set", "{W}/new", "--replace"], TSK + "hwkey pks-tsk --set tsk; hwkey pks-tsk --new new",
         "for f in tsk new; do ! hwkey pks-tsk --check $f || echo $f; done; " + SLOT_DUMP),
-    output("pks-backup", ["hwkey", "pks-backup", "{W}/out"], "; " + TSK + "hwkey pks-tsk --set tsk",
+    output("pks-backup", ["hwkey", "pks-backup", "{W}/out"], TSK + "hwkey pks-tsk --set tsk",
            "rm -rf copy && HWKEY_PKS_DIR=$PWD/copy hwkey pks-restore --tsk-file tsk out"),
     pks("pks-restore", ["hwkey", "pks-restore", "{W}/backup", "--accept-rollback"], BACKUP + "echo new | hwkey pks-write o3 -; hwkey pks-remove o1"),
     pks("pks-restore-whole", ["hwkey", "pks-restore", "{W}/backup"], BACKUP + "rm -r pks/system", "[ ! -e pks/system ] || { " + OBJECTS + "}"),
