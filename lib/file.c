@@ -116,14 +116,19 @@ int fdatasync_retry(int fd)
 	return r < 0 ? -errno : 0;
 }
 
-int dir_sync(int dirfd, struct err *e)
+int fsync_retry(int fd)
 {
 	int r;
 
 	do
-		r = fsync(dirfd);
+		r = fsync(fd);
 	while (r < 0 && errno == EINTR);
-	return r < 0 ? err_sys(e, "cannot make the directory durable") : 0;
+	return r < 0 ? -errno : 0;
+}
+
+int dir_sync(int dirfd, struct err *e)
+{
+	return fsync_retry(dirfd) < 0 ? err_sys(e, "cannot make the directory durable") : 0;
 }
 
 int dir_create(const char *path, struct err *e)
@@ -167,9 +172,8 @@ static int temp_fill(int fd, const void *data, size_t len, const struct file_att
 		r = -errno;
 	if (r == 0 && a && fchmod(fd, a->mode) < 0)
 		r = -errno;
-	while (r == 0 && fsync(fd) < 0)
-		if (errno != EINTR)
-			r = -errno;
+	if (r == 0)
+		r = fsync_retry(fd);
 	if (close(fd) < 0 && errno != EINTR && r == 0)
 		r = -errno;
 	return r;

@@ -49,7 +49,8 @@ int file_wipe_at(int dirfd, const char *name, struct err *e);
 
 int write_all(int fd, const void *data, size_t len);			/* 0 or -errno */
 int pwrite_all(int fd, const void *data, size_t len, off_t at);		/* 0 or -errno */
-int fdatasync_retry(int fd);		/* 0 or -errno; EINTR is retried, an error never is */
+int fsync_retry(int fd);		/* 0 or -errno; EINTR is retried, an error never is */
+int fdatasync_retry(int fd);		/* the same */
 
 /*
  * Exclusive lock on NAME in DIRFD (created if absent) by flock(2), released by closing *ret_fd. Waits up to

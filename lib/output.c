@@ -132,16 +132,6 @@ int output_write(struct output *o, const void *data, size_t len, struct err *e)
 	return fail(o, "write", e);
 }
 
-static int fd_sync(int fd)
-{
-	int r;
-
-	do
-		r = fsync(fd);
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : 0;
-}
-
 /* Gives the nameless file a name. The first way needs a privilege or a new kernel, the second /proc. */
 static int fd_link(const struct output *o, const char *name)
 {
@@ -179,7 +169,7 @@ static int name_give(struct output *o, struct err *e)
 
 static int file_publish(struct output *o, struct err *e)
 {
-	int r = fd_sync(o->fd);
+	int r = fsync_retry(o->fd);
 
 	if (r == 0)
 		r = name_give(o, e);
@@ -201,7 +191,7 @@ int output_publish(struct output *o, struct err *e)
 
 	if (o->path)
 		return file_publish(o, e);
-	if (fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode) && fd_sync(o->fd) < 0)
+	if (fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode) && fsync_retry(o->fd) < 0)
 		return fail(o, "write", e);
 	return 0;
 }

@@ -456,8 +456,8 @@ static int container_write(const struct store *s, int fd, const struct blob *b)
 		r = pwrite_all(fd, b->data, b->len, 0);
 	if (r == 0 && !s->no_wait)
 		r = fdatasync_retry(fd);
-	if (r == 0 && !s->no_wait && !s->other_len && fsync(s->dir) < 0)
-		r = -errno;
+	if (r == 0 && !s->no_wait && !s->other_len)
+		r = fsync_retry(s->dir);
 	return r;
 }
 
@@ -512,8 +512,8 @@ int store_flush(struct store *s, struct err *e)
 	if (fd < 0)
 		return err_sys(e, "cannot flush '%s' of keystore '%s'", name, s->dev->env->pks_dir);
 	r = fdatasync_retry(fd);
-	if (r == 0 && fsync(s->dir) < 0)	/* the name may be new */
-		r = -errno;
+	if (r == 0)
+		r = fsync_retry(s->dir);	/* the name may be new */
 	if (r < 0)
 		container_spoil(fd);
 	(void)close(fd);	/* after the flush there is nothing left that could fail */

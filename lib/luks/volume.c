@@ -8,6 +8,7 @@
 
 #include "lib/backend.h"
 #include "lib/err.h"
+#include "lib/file.h"
 
 static void keep_first_error(int level, const char *msg, void *ctx)
 {
@@ -186,12 +187,7 @@ int luks_open(const struct luks_place *p, struct luks **ret, struct err *e)
 
 int luks_sync(struct luks *l, struct err *e)
 {
-	int r;
-
-	do
-		r = fsync(l->fd);
-	while (r < 0 && errno == EINTR);
-	if (r < 0)
+	if (fsync_retry(l->fd) < 0)
 		return err_sys(e, "'%s': cannot write the header", l->volume);
 	l->seqid = read_seqid(l->fd);
 	return 0;
