@@ -89,6 +89,9 @@ int erase_pks(struct hwkey *hw, const struct pks_erasure *p, struct report *out,
 	else if (r == 0)
 		r = erase_tell(out, e, ERASE_NEXT, "keystore", "its data, which nothing opens, go in a later boot: "
 			       "reboot, then 'hwkey secure-erase --pks' again");
+	if (r == 0 && now.elsewhere[0])
+		r = erase_tell(out, e, ERASE_REMAINS, now.elsewhere, "the anchor, which could not be reached: without a "
+			       "copy of its slot it opens nothing");
 	if (r == 0)
 		r = erase_tell(out, e, ERASE_REMAINS, "backups", "console copies, exports and root-key slots that are kept "
 			       "elsewhere, and their keys");

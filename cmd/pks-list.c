@@ -43,6 +43,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	AUTO_FREE struct object *list = NULL;
 	AUTO_OUT struct out *out = NULL;
 	const struct store_ops *ops;
+	struct store_info info;
+	struct err dropped;
 	struct device *dev;
 	size_t n = 0;
 	int r = pks_open(hw, o->store, &dev, &ops, e);
@@ -52,6 +54,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		return pks_show_info(hw, dev, ops, e);
 	if (r == 0)
 		r = ops->list(dev, &list, &n, e);
+	if (r == 0 && !hw->quiet && ops->info(dev, &info, &dropped) == 0)
+		note(&hw->env, "protection: %s", info.protection);
 	if (r == 0)
 		r = out_open(&out, "objects", columns, &hw->out, e);
 	for (size_t i = 0; r == 0 && i < n; i++)

@@ -232,6 +232,25 @@ void anchor_path(int dir, char ret[ANCHOR_PATH_MAX + 1])
 		memcpy(ret, a.path, sizeof(a.path));
 }
 
+void anchor_erase(int dir, char ret_path[ANCHOR_PATH_MAX + 1])
+{
+	AUTO_SECRET struct secret file = { 0 };
+	AUTO_BLOB struct blob card_file = { 0 };
+	AUTO_PLACE struct place at = PLACE_CLOSED;
+	struct err dropped;
+	struct slot s, card;
+	struct anchor a;
+
+	ret_path[0] = '\0';
+	if (root_slot_load(dir, root_slot_find("anchor"), &file, &s, &dropped) < 0 || anchor_parse(&s, &a, &dropped) < 0)
+		return;
+	memcpy(ret_path, a.path, sizeof(a.path));
+	if (anchor_open(dir, &a, &at, &dropped) == 0 && card_read(&at, &card_file, &card, &dropped) == 0 &&
+	    !memcmp(card.system, s.system, UUID_SIZE) && file_wipe_at(at.dir, at.name, &dropped) == 0 &&
+	    dir_sync(at.dir, &dropped) == 0)
+		ret_path[0] = '\0';
+}
+
 /* --- changing it ------------------------------------------------------------------------------------------------- */
 
 static int check_path(const char *path, struct err *e)

@@ -15,6 +15,7 @@
 #include "lib/secret.h"
 #include "lib/sys.h"
 #include "lib/sysroot.h"
+#include "anchor.h"
 #include "store.h"
 
 static const struct file_attr attr = { 0600, (gid_t)-1 };
@@ -267,13 +268,18 @@ static int open_either(const struct env *env, int *ret_top, int *ret_dir, bool *
 	return r == -ENOENT ? err_set(e, ENOENT, "keystore '%s' is not initialised", env->pks_dir) : r;
 }
 
-static int carry_out(const struct env *env, int top, int dir, bool data, struct err *e)
+/* The anchor first: its slot tells where it is. */
+static int carry_out(const struct env *env, int top, int dir, struct store_erased *found, struct err *e)
 {
-	int r = wipe_all(env, dir, false, e);
+	int r;
+
+	_Static_assert(sizeof(found->elsewhere) == ANCHOR_PATH_MAX + 1, "a path fits");
+	anchor_erase(dir, found->elsewhere);
+	r = wipe_all(env, dir, false, e);
 
 	if (r == 0)
 		r = wipe_dir(env, top, SOFT_NEW, e);
-	return r == 0 && data ? wipe_dir(env, top, SOFT_ERASE, e) : r;
+	return r == 0 && found->done ? wipe_dir(env, top, SOFT_ERASE, e) : r;
 }
 
 struct place {
@@ -321,7 +327,7 @@ int store_erase(const struct device *dev, unsigned flags, struct store_erased *r
 		return r;
 	r = check || found.begun ? 0 : give_up(env, p.top, p.dir, flags, e);
 	if (r == 0 && !check)
-		r = carry_out(env, p.top, p.dir, found.done, e);
+		r = carry_out(env, p.top, p.dir, &found, e);
 	if (r == 0)
 		*ret = found;
 	return r;

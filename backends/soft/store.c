@@ -31,6 +31,17 @@ static int check_directory(int fd, const char *path, struct err *e)
 	return 0;
 }
 
+/* Once in its life: what it is, and what it is not. */
+static void tell_made(const struct env *env)
+{
+	if (env->warn)
+		env->warn(env, "a new keystore was made in '%s'", env->pks_dir);
+	if (env->note)
+		env->note(env, "The software keystore follows the rules of the PowerVM Platform KeyStore inside this tool. "
+			       "Unlike PowerVM it is not a separate trust domain: whoever is root on this machine, or holds "
+			       "every root-key slot, can open it.");
+}
+
 static int check_create(const struct env *env, struct err *e)
 {
 	return env->keystore_may_create ? env->keystore_may_create(env, e) : 0;
@@ -94,8 +105,7 @@ static int open_or_create(struct store *s, unsigned flags, struct err *e)
 	if (r < 0)
 		return r;
 	s->created = true;
-	if (s->dev->env->warn)
-		s->dev->env->warn(s->dev->env, "a new keystore was made in '%s'", s->dev->env->pks_dir);
+	tell_made(s->dev->env);
 	return open_system(s, e);
 }
 

@@ -329,6 +329,22 @@ next keystore' ]
 	[ "$(ls -A "$pks")" = .lock ]
 }
 
+@test "erase: the anchor goes, too, or is told" {
+	hwkey pks-write -q o - <<<data
+	mkdir card
+	hwkey pks-config -q --anchor "$PWD/card/a"
+	exec 8<card/a
+	erase --pks --now | not grep card
+	[ -z "$(ls -A card)" ]
+	zeros /dev/fd/8
+	hwkey pks-write -q o - <<<data
+	hwkey pks-config -q --anchor "$PWD/card/a"
+	mv card away
+	erase --pks --now | grep -qx "remains $PWD/card/a"
+	mv away card
+	[ -s card/a ]
+}
+
 @test "erase: other partitions must be empty, or --all takes them with it" {
 	hwkey pks-config -q --store mail --create --size 8K
 	hwkey pks-write -q o - <<<data

@@ -57,12 +57,21 @@ passphrase_only() {
 	[[ $output != *--force* ]]
 }
 
+@test "pks: who makes a keystore is told once what it is not" {
+	run bash -c 'printf x | hwkey pks-write first 2>&1 | fmt -w 999'
+	[[ $output == *'The software keystore follows the rules of the PowerVM Platform KeyStore inside this tool. Unlike PowerVM it is not a separate trust domain: whoever is root on this machine, or holds every root-key slot, can open it.'* ]]
+	run bash -c 'printf x | hwkey pks-write second 2>&1'
+	[[ $output != *PowerVM* ]]
+}
+
 @test "pks: each write says how well it is protected, once, and --quiet keeps quiet" {
 	run bash -c 'printf x | hwkey pks-write --quiet first 2>&1'
 	[ "$output" = "hwkey: a new keystore was made in '$HWKEY_PKS_DIR'" ]
 	run bash -c 'printf x | hwkey pks-write a 2>&1'
 	[ "$output" = 'hwkey: protection: plain file, no protection against a disk thief' ]
 	run bash -c 'hwkey pks-remove a 2>&1'
+	[ "$output" = 'hwkey: protection: plain file, no protection against a disk thief' ]
+	run bash -c 'hwkey pks-list 2>&1 >/dev/null'
 	[ "$output" = 'hwkey: protection: plain file, no protection against a disk thief' ]
 	run bash -c 'printf x | hwkey pks-write --quiet a 2>&1'
 	[ -z "$output" ]
