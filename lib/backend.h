@@ -285,7 +285,7 @@ struct store_ops {
 	int (*revoke)(const struct device *, const struct object_name *, bool revoked, struct err *e);
 	/*
 	 * Destroys the whole store: first what opens it, then, in a later boot, what is left of the data. Whatever stops
-	 * it, it goes on when called again, and meanwhile the store does not open: EBUSY. EBUSY as well if other
+	 * it, it goes on when called again, and meanwhile the store does not open: EINPROGRESS. EBUSY if other
 	 * partitions hold objects.
 	 */
 	int (*erase)(const struct device *, unsigned flags, struct store_erased *ret, struct err *e);

@@ -24,7 +24,7 @@ int store_check_erased(int top, const struct env *env, struct err *e)
 {
 	if (faccessat(top, SOFT_ERASE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	return err_set(e, EBUSY, "keystore '%s' is being erased: after a reboot 'hwkey secure-erase --pks' finishes that",
+	return err_set(e, EINPROGRESS, "keystore '%s' is being erased: after a reboot 'hwkey secure-erase --pks' finishes that",
 		       env->pks_dir);
 }
 

@@ -268,6 +268,9 @@ remains the\x20medium' ]
 	hwkey pks-write -q t - --policy transient <<<data
 	exec 8<"$pks/system/root.plain" 9<"$pks/system/local.A"
 	cp "$pks/system/local.A" kept
+	install -m 600 /dev/null word
+	echo word >word
+	hwkey pks-backup -q backup --passphrase-file word
 	run=$(echo machine/run/hwkey/pks/*/boot)
 	[ -e "$run" ]
 	[ "$(erase --pks | head -n 2)" = 'erased root\x20key
@@ -277,6 +280,7 @@ next keystore' ]
 	[ ! -e "$run" ]
 	[ -z "$(find . -name 'root.*')" ]
 	# Until then there is none, and none is made.
+	fails 7 'finishes that' hwkey pks-restore backup --passphrase-file word --accept-lost-keys --accept-rollback
 	for command in 'pks-list' 'pks-read o' 'pks-config' 'generate k2' 'seal kept'; do
 		fails 7 'is being erased' hwkey $command
 	done
