@@ -259,11 +259,12 @@ demo: deps all ## the main job on real input, step by step
 
 install: all ## to DESTDIR and PREFIX
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MODULEDIR) $(DESTDIR)$(TOKENDIR) $(DESTDIR)$(MANDIR)/man5 \
-		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) $(DESTDIR)$(FISHCOMPDIR)
+		$(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) $(DESTDIR)$(FISHCOMPDIR)
 	install -m 755 $(bin) $(DESTDIR)$(BINDIR)/hwkey
 	install -m 644 $(module_so) $(DESTDIR)$(MODULEDIR)
 	install -m 644 $(plugin) $(DESTDIR)$(TOKENDIR)
 	install -m 644 $(wildcard man/*.5) $(DESTDIR)$(MANDIR)/man5
+	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7
 	install -m 644 $(wildcard man/*.8) $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(B)/hwkey.bash $(DESTDIR)$(BASHCOMPDIR)/hwkey
 	install -m 644 completions/_hwkey $(DESTDIR)$(ZSHCOMPDIR)/_hwkey
@@ -272,6 +273,7 @@ install: all ## to DESTDIR and PREFIX
 uninstall: ## what install put there
 	rm -f $(DESTDIR)$(BINDIR)/hwkey $(module_so:$(moddir)/%=$(DESTDIR)$(MODULEDIR)/%) \
 		$(DESTDIR)$(TOKENDIR)/libcryptsetup-token-hwkey.so $(patsubst man/%,$(DESTDIR)$(MANDIR)/man5/%,$(wildcard man/*.5)) \
+		$(patsubst man/%,$(DESTDIR)$(MANDIR)/man7/%,$(wildcard man/*.7)) \
 		$(patsubst man/%,$(DESTDIR)$(MANDIR)/man8/%,$(wildcard man/*.8)) $(DESTDIR)$(BASHCOMPDIR)/hwkey \
 		$(DESTDIR)$(ZSHCOMPDIR)/_hwkey $(DESTDIR)$(FISHCOMPDIR)/hwkey.fish
 	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(MODULEDIR)

@@ -71,6 +71,20 @@ same() {
 	done
 }
 
+@test "hwkey-pks(7) says of every rule what software makes of it, and what the keystore is not" {
+	page=$(mandoc -Tascii -O width=80 "$man/hwkey-pks.7" | sed 's/.\x08//g')
+	rules=$(sed -n '/^RULES/,/^FILES/p' <<<"$page" | grep -oE '^ *R[0-9]+ ' | tr -d ' R')
+	same 'rules' "$(seq 25)" "$rules"
+	said=$(sed -n '/"The software keystore/,/;$/p' "$top/backends/soft/store.c" | grep -oE '"[^"]*"' | tr -d '"\n')
+	[ "$(wc -w <<<"$said")" -gt 30 ]
+	[[ $(tr -s ' \n' ' ' <<<"$page") == *"$said"* ]]
+	for policy in $(sed -nE 's/^.*\{ POLICY_[A-Z]+, "([a-z]+)" \}.*/\1/p' "$top/cmd/pks.c"); do
+		grep -qi "$policy" "$man/hwkey-pks.7"
+	done
+	listed=$(sed -n '/^\.Sh SEE ALSO/,$p' "$man/hwkey-pks.7" | sed -nE 's/^\.Xr hwkey-(pks-[a-z]+) 8.*/\1/p')
+	same 'commands' "$(commands | grep ^pks-)" "$listed"
+}
+
 @test "pages of ours that pages refer to exist" {
 	grep -hoE 'Xr hwkey[a-z0-9-]* [0-9]' "$man"/* | sort -u | while read -r _ name section; do
 		[ -e "$man/$name.$section" ] || { echo "no $name($section)" >&2; exit 1; }
@@ -98,9 +112,9 @@ same() {
 }
 
 @test "pages are clean for mandoc and groff, and dated" {
-	mandoc -Tlint -Wwarning "$man"/*.[58]
-	for page in "$man"/*.[58]; do
-		! command -v groff >/dev/null || [ -z "$(groff -ww -mdoc -Tascii -z "$page" 2>&1)" ]
-		sed -n 2p "$page" | grep -qE '^\.Dd [A-Z][a-z]+ [0-9]{1,2}, [0-9]{4}$'
+	mandoc -Tlint -Wwarning "$man"/*.[578]
+	for page in "$man"/*.[578]; do
+		! command -v groff >/dev/null || [ -z "$(groff -ww -t -mdoc -Tascii -z "$page" 2>&1)" ]
+		grep -m 1 '^\.Dd' "$page" | grep -qE '^\.Dd [A-Z][a-z]+ [0-9]{1,2}, [0-9]{4}$'
 	done
 }
