@@ -21,7 +21,7 @@ static void header_store(struct objects *o)
 
 void objects_init(struct objects *ret, void *data, size_t size)
 {
-	*ret = (struct objects){ .data = data, .size = size, .limit = size, .used = OBJECTS_HEADER };
+	*ret = (struct objects){ .data = data, .size = size, .whole = size, .limit = size, .used = OBJECTS_HEADER };
 	memset(data, 0, size);
 	header_store(ret);
 }
@@ -84,7 +84,7 @@ bool objects_next(const struct objects *o, size_t *at, struct record *ret)
 
 int objects_parse(void *data, size_t size, struct objects *ret, struct err *e)
 {
-	struct objects o = { .data = data, .size = size, .limit = size };
+	struct objects o = { .data = data, .size = size, .whole = size, .limit = size };
 	struct record r, before = { 0 };
 	size_t at = 0;
 	unsigned n = 0;
@@ -159,7 +159,7 @@ int objects_fits(const struct objects *o, const struct record *new, struct err *
 {
 	size_t need = charge(&new->name, new->len), charged = objects_charged(o);
 	size_t have = o->limit > charged ? o->limit - charged : 0;
-	int r = objects_check_size(o->size, new, e);
+	int r = objects_check_size(o->whole, new, e);
 
 	return r == 0 && need > have ? full(o, need, have, e) : r;
 }

@@ -18,7 +18,8 @@
 struct objects {
 	unsigned char *data;	/* the caller's, SIZE bytes; NULL: no objects, and none can be added */
 	size_t size, used;
-	size_t limit;		/* bytes that may be charged: SIZE, less what is charged elsewhere */
+	size_t whole;		/* bytes of the keystore: no object is larger */
+	size_t limit;		/* bytes that may be charged: those, less what is charged elsewhere */
 	unsigned count;
 };
 

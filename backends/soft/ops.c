@@ -58,6 +58,7 @@ static struct objects *place_of(struct store *s, uint32_t policy)
 {
 	s->objects.limit = s->objects.size - objects_charged(&s->boot.objects);
 	s->boot.objects.limit = s->objects.size - objects_charged(&s->objects);
+	s->boot.objects.whole = s->objects.size;
 	return policy & POLICY_TRANSIENT ? &s->boot.objects : &s->objects;
 }
 

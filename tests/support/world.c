@@ -54,7 +54,7 @@ int world_setup(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
-	(void)snprintf(w->base, sizeof(w->base), "/tmp/hwkey-world.XXXXXX");
+	(void)snprintf(w->base, sizeof(w->base), "%s/hwkey-world.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(w->base));
 	(void)snprintf(w->dir, sizeof(w->dir), "%s/a/b", w->base);
 	(void)snprintf(w->machine, sizeof(w->machine), "%s/machine", w->base);

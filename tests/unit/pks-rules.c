@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Who may do what with an object: each row is one case, and what reading, replacing and removing it then give. */
+/* What a boot keeps, how large a keystore and an object can be, where secure boot is seen: each row is one case. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -20,373 +20,6 @@
 #define EFI "/sys/firmware/efi"
 #define VARS EFI "/efivars"
 #define GUID "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-
-/* --- access --------------------------------------------------------------------------------------------------- */
-
-enum given { NONE, RIGHT, WRONG, OTHER };	/* OTHER: another consumer's */
-
-/* As a keystore might hold it, whoever may write such a one. */
-static void plant(struct world *w, enum consumer c, uint32_t policy)
-{
-	AUTO_STORE struct store s = STORE_CLOSED;
-	struct record rec = { .name = world_name(c, "object"), .policy = policy, .data = (const unsigned char *)"data", .len = 4 };
-	struct err e;
-
-	assert_int_equal(store_open(&s, w->dev, STORE_WRITE | STORE_CREATE, &e), 0);
-	objects_remove(&s.objects, &rec.name);
-	rec.generation = s.now.generation + 1;
-	assert_int_equal(objects_add(&s.objects, &rec, &e), 0);
-	assert_int_equal(store_commit(&s, &e), 0);
-}
-
-/* For all three consumers at once: each its own. Quicker than a password that a person chose. */
-static void set_passwords(struct world *w, bool set)
-{
-	AUTO_STORE struct store s = STORE_CLOSED;
-	struct err e;
-
-	assert_int_equal(store_open(&s, w->dev, STORE_WRITE | STORE_CREATE, &e), 0);
-	for (int c = CONSUMER_FIRMWARE; c <= CONSUMER_OS; c++) {
-		struct boot_consumer *b = &s.boot.consumers[c];
-		unsigned char word = (unsigned char)('0' + c);
-		const struct secret password = { &word, 1, 1 };
-
-		b->password = set ? PASSWORD_GENERATED : PASSWORD_NULL;
-		assert_int_equal(boot_verifier(b, &password, b->verifier, &e), 0);
-	}
-	assert_int_equal(boot_save(&s.boot, &w->env, session_of(w->dev), &e), 0);
-}
-
-#define OFF SECURE_BOOT_OFF
-#define AUDITS SECURE_BOOT_AUDIT
-#define ENFORCES SECURE_BOOT_ENFORCE
-#define UNKNOWN SECURE_BOOT_UNKNOWN
-#define AUDIT POLICY_OSSECBOOTAUDIT
-#define ENFORCE POLICY_OSSECBOOTENFORCE
-#define WORLD POLICY_WORLDREADABLE
-#define PWSET POLICY_PWSET
-
-static const struct access_case {
-	uint32_t policy;
-	bool set;			/* a password is set */
-	enum given given;
-	enum secure_boot secure;
-	int read, replace, remove;
-} accesses[] = {
-	/* policy, password set, given, secure boot: read, replace, remove */
-	{ 0, false, NONE, OFF, 0, 0, 0 },
-	{ 0, false, WRONG, OFF, EPERM, EPERM, EPERM },
-	{ 0, true, NONE, OFF, EACCES, EACCES, EACCES },
-	{ 0, true, RIGHT, OFF, 0, 0, 0 },
-	{ 0, true, WRONG, OFF, EPERM, EPERM, EPERM },
-	{ 0, true, OTHER, OFF, EPERM, EPERM, EPERM },
-	{ PWSET, false, NONE, OFF, EPERM, EPERM, EPERM },
-	{ PWSET, false, WRONG, OFF, EPERM, EPERM, EPERM },
-	{ PWSET, true, NONE, OFF, EACCES, EACCES, EACCES },
-	{ PWSET, true, RIGHT, OFF, 0, 0, 0 },
-	{ PWSET, true, WRONG, OFF, EPERM, EPERM, EPERM },
-	{ PWSET, true, OTHER, OFF, EPERM, EPERM, EPERM },
-	{ WORLD, false, NONE, OFF, 0, 0, 0 },
-	{ WORLD, false, WRONG, OFF, 0, EPERM, EPERM },
-	{ WORLD, true, NONE, OFF, 0, EACCES, EACCES },
-	{ WORLD, true, RIGHT, OFF, 0, 0, 0 },
-	{ WORLD, true, WRONG, OFF, 0, EPERM, EPERM },
-	{ WORLD, true, OTHER, OFF, 0, EPERM, EPERM },
-	{ WORLD | PWSET, false, NONE, OFF, EPERM, EPERM, EPERM },
-	{ WORLD | PWSET, true, NONE, OFF, 0, EACCES, EACCES },
-	{ WORLD | PWSET, true, RIGHT, OFF, 0, 0, 0 },
-	{ WORLD | ENFORCE, true, NONE, OFF, EPERM, EACCES, EACCES },
-	{ WORLD | ENFORCE, true, NONE, ENFORCES, 0, EACCES, EACCES },
-	{ POLICY_IMMUTABLE, false, NONE, OFF, 0, EPERM, EPERM },
-	{ POLICY_IMMUTABLE, true, NONE, OFF, EACCES, EACCES, EACCES },
-	{ POLICY_IMMUTABLE, true, RIGHT, OFF, 0, EPERM, EPERM },
-	{ POLICY_IMMUTABLE, true, OTHER, OFF, EPERM, EPERM, EPERM },
-	{ POLICY_SIGNEDUPDATE, false, NONE, OFF, 0, EPERM, EPERM },
-	{ POLICY_SIGNEDUPDATE, true, RIGHT, OFF, 0, EPERM, EPERM },
-	{ POLICY_SIGNEDUPDATE, true, WRONG, OFF, EPERM, EPERM, EPERM },
-	{ POLICY_WRAPPINGKEY, false, NONE, OFF, EPERM, EPERM, EPERM },
-	{ POLICY_WRAPPINGKEY, true, RIGHT, OFF, EPERM, EPERM, EPERM },
-	{ POLICY_WRAPPINGKEY, true, NONE, OFF, EACCES, EACCES, EACCES },
-	{ POLICY_HVPROVISIONED, false, NONE, OFF, 0, 0, 0 },
-	{ AUDIT, false, NONE, OFF, EPERM, EPERM, EPERM },
-	{ AUDIT, false, NONE, AUDITS, 0, 0, 0 },
-	{ AUDIT, false, NONE, ENFORCES, 0, 0, 0 },
-	{ AUDIT, false, NONE, UNKNOWN, EPERM, EPERM, EPERM },
-	{ AUDIT, true, RIGHT, OFF, EPERM, EPERM, EPERM },
-	{ AUDIT, true, RIGHT, AUDITS, 0, 0, 0 },
-	{ ENFORCE, false, NONE, OFF, EPERM, EPERM, EPERM },
-	{ ENFORCE, false, NONE, AUDITS, EPERM, EPERM, EPERM },
-	{ ENFORCE, false, NONE, ENFORCES, 0, 0, 0 },
-	{ ENFORCE, false, NONE, UNKNOWN, EPERM, EPERM, EPERM },
-	{ ENFORCE, true, WRONG, ENFORCES, EPERM, EPERM, EPERM },
-	{ AUDIT | ENFORCE, false, NONE, AUDITS, EPERM, EPERM, EPERM },
-	{ AUDIT | ENFORCE, false, NONE, ENFORCES, 0, 0, 0 },
-};
-
-static int attempt(struct world *w, const struct access_case *a, enum consumer c, enum access what, struct err *e)
-{
-	const char *const words[] = { [NONE] = "", [RIGHT] = (const char[]){ (char)('0' + c), '\0' }, [WRONG] = "x",
-				      [OTHER] = (const char[]){ (char)('0' + c % 3 + 1), '\0' } };
-	const struct secret password = { (unsigned char *)(uintptr_t)words[a->given], 1, 1 };
-	const struct object_name n = world_name(c, "object");
-	AUTO_SECRET struct secret data = { 0 };
-	int r;
-
-	world_restart(w);
-	w->env.pks_password = a->given == NONE ? NULL : &password;
-	if (what == ACCESS_READ) {
-		r = soft_ops.store->read(w->dev, &n, &data, e);
-	} else if (what == ACCESS_WRITE) {
-		assert_int_equal(secret_copy(&data, "more", 4, e), 0);
-		r = soft_ops.store->write(w->dev, &n, 0, WRITE_REPLACE, &data, e);
-	} else {
-		r = soft_ops.store->remove(w->dev, &n, 0, e);
-	}
-	w->env.pks_password = NULL;
-	return -r;
-}
-
-static void every_access(void **state)
-{
-	struct world *w = *state;
-
-	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++) {
-		const struct access_case *a = &accesses[i];
-		const int want[] = { [ACCESS_READ] = a->read, [ACCESS_WRITE] = a->replace, [ACCESS_REMOVE] = a->remove };
-
-		world_secure_boot(w, a->secure);
-		set_passwords(w, a->set);
-		for (enum consumer c = CONSUMER_FIRMWARE; c <= CONSUMER_OS; c++) {
-			plant(w, c, a->policy);
-			for (enum access what = ACCESS_READ; what <= ACCESS_REMOVE; what++) {
-				struct err e = { 0 };
-				int got = attempt(w, a, c, what, &e);
-
-				if (got != want[what])
-					print_error("row %zu, consumer %d, access %d: %s\n", i, c, what, e.msg);
-				assert_int_equal(got, want[what]);
-			}
-		}
-	}
-}
-
-/* --- what a new object may be ------------------------------------------------------------------------------------- */
-
-static const struct {
-	uint32_t policy;
-	bool set;			/* a password, which is given */
-	enum secure_boot secure;
-	int write;
-} creations[] = {
-	{ 0, false, OFF, 0 },
-	{ 0, true, OFF, 0 },
-	{ WORLD, false, OFF, 0 },
-	{ POLICY_IMMUTABLE, false, OFF, 0 },
-	{ POLICY_TRANSIENT, false, OFF, 0 },
-	{ PWSET, false, OFF, EPERM },
-	{ PWSET, true, OFF, 0 },
-	{ AUDIT, false, OFF, EPERM },
-	{ AUDIT, false, AUDITS, 0 },
-	{ ENFORCE, false, AUDITS, EPERM },
-	{ ENFORCE, false, ENFORCES, 0 },
-	{ ENFORCE, false, UNKNOWN, EPERM },
-	{ POLICY_SIGNEDUPDATE, false, OFF, EOPNOTSUPP },
-	{ POLICY_WRAPPINGKEY, false, OFF, EINVAL },
-	{ POLICY_HVPROVISIONED, false, OFF, EINVAL },
-	{ 0x80000000, false, OFF, EINVAL },
-	{ 1, false, OFF, EINVAL },
-};
-
-static void every_creation(void **state)
-{
-	struct world *w = *state;
-	static unsigned char word[] = "3";
-	const struct secret password = { word, 1, 1 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(creations); i++) {
-		AUTO_SECRET struct secret data = { 0 };
-		char label[16];
-		struct object_name n;
-		struct err e;
-
-		(void)snprintf(label, sizeof(label), "new-%zu", i);
-		n = world_name(CONSUMER_OS, label);
-		world_secure_boot(w, creations[i].secure);
-		set_passwords(w, creations[i].set);
-		world_restart(w);
-		w->env.pks_password = creations[i].set ? &password : NULL;
-		assert_int_equal(secret_copy(&data, "data", 4, &e), 0);
-		assert_int_equal(-soft_ops.store->write(w->dev, &n, creations[i].policy, 0, &data, &e), creations[i].write);
-		w->env.pks_password = NULL;
-	}
-}
-
-/* --- wrapping keys by name, and what is under them ---------------------------------------------------------------- */
-
-static const struct under_case {
-	uint32_t key, token;		/* policies */
-	bool set;			/* a password is set */
-	enum given given;
-	enum secure_boot secure;
-	int use, change;		/* to wrap and to open; to revoke */
-} unders[] = {
-	/* policy of the key, of the token, password set, given, secure boot: use, change */
-	{ 0, 0, false, NONE, OFF, 0, 0 },
-	{ 0, 0, false, NONE, UNKNOWN, 0, 0 },
-	{ 0, 0, true, NONE, OFF, 0, EACCES },
-	{ 0, 0, true, WRONG, OFF, 0, EPERM },
-	{ 0, 0, true, RIGHT, OFF, 0, 0 },
-	{ 0, 0, false, WRONG, OFF, 0, EPERM },
-	{ 0, PWSET, false, NONE, OFF, EPERM, 0 },
-	{ 0, PWSET, true, NONE, OFF, EACCES, EACCES },
-	{ 0, PWSET, true, WRONG, OFF, EPERM, EPERM },
-	{ 0, PWSET, true, OTHER, OFF, EPERM, EPERM },
-	{ 0, PWSET, true, RIGHT, OFF, 0, 0 },
-	{ 0, AUDIT, false, NONE, OFF, EPERM, 0 },
-	{ 0, AUDIT, false, NONE, AUDITS, 0, 0 },
-	{ 0, AUDIT, false, NONE, ENFORCES, 0, 0 },
-	{ 0, AUDIT, false, NONE, UNKNOWN, EPERM, 0 },
-	{ 0, ENFORCE, false, NONE, OFF, EPERM, 0 },
-	{ 0, ENFORCE, false, NONE, AUDITS, EPERM, 0 },
-	{ 0, ENFORCE, false, NONE, ENFORCES, 0, 0 },
-	{ 0, ENFORCE, false, NONE, UNKNOWN, EPERM, 0 },
-	{ 0, ENFORCE | PWSET, true, NONE, ENFORCES, EACCES, EACCES },
-	{ 0, ENFORCE | PWSET, true, RIGHT, AUDITS, EPERM, 0 },
-	{ 0, ENFORCE | PWSET, true, RIGHT, ENFORCES, 0, 0 },
-	{ PWSET, 0, false, NONE, OFF, EPERM, EPERM },
-	{ PWSET, 0, true, NONE, OFF, EACCES, EACCES },
-	{ PWSET, 0, true, RIGHT, OFF, 0, 0 },
-	{ AUDIT, 0, false, NONE, OFF, EPERM, EPERM },
-	{ AUDIT, 0, false, NONE, AUDITS, 0, 0 },
-	{ AUDIT, ENFORCE, false, NONE, AUDITS, EPERM, 0 },
-	{ AUDIT, ENFORCE, false, NONE, ENFORCES, 0, 0 },
-	{ ENFORCE, AUDIT, false, NONE, AUDITS, EPERM, EPERM },
-	{ ENFORCE, AUDIT, false, NONE, ENFORCES, 0, 0 },
-	{ POLICY_IMMUTABLE, 0, false, NONE, OFF, 0, EPERM },
-	{ POLICY_IMMUTABLE | AUDIT, 0, false, NONE, OFF, EPERM, EPERM },
-};
-
-static int seals(struct world *w, const struct under_case *u, const struct object_name *key, struct blob *ret, struct err *e)
-{
-	const struct wrap_params p = { .wrapping_key = (const char *)key->label, .policy = u->token };
-	AUTO_SECRET struct secret data = { 0 };
-
-	assert_int_equal(secret_copy(&data, "data", 4, e), 0);
-	return -soft_ops.seal->seal(w->dev, &p, &data, NULL, ret, e);
-}
-
-static int unseals(struct world *w, const struct blob *sealed, struct err *e)
-{
-	AUTO_SECRET struct secret data = { 0 };
-
-	return -soft_ops.seal->unseal(w->dev, sealed, NULL, &data, e);
-}
-
-static void given(struct world *w, enum given which, const struct secret words[])
-{
-	world_restart(w);
-	w->env.pks_password = which == NONE ? NULL : &words[which];
-}
-
-/* As it is made and used where all holds, and then as it is tried in the state of the row. */
-static void every_use(void **state)
-{
-	static unsigned char text[] = "3x1";
-	const struct secret words[] = { [RIGHT] = { text, 1, 1 }, [WRONG] = { text + 1, 1, 1 }, [OTHER] = { text + 2, 1, 1 } };
-	struct world *w = *state;
-
-	for (size_t i = 0; i < ARRAY_SIZE(unders); i++) {
-		const struct under_case *u = &unders[i];
-		AUTO_BLOB struct blob sealed = { 0 }, again = { 0 };
-		struct object_name n;
-		struct err e = { 0 };
-		char label[16];
-
-		(void)snprintf(label, sizeof(label), "key-%zu", i);
-		n = world_name(CONSUMER_OS, label);
-		world_secure_boot(w, ENFORCES);
-		set_passwords(w, true);
-		given(w, RIGHT, words);
-		assert_int_equal(soft_ops.store->genkey(w->dev, &n, u->key, &e), 0);
-		assert_int_equal(seals(w, u, &n, &sealed, &e), 0);
-		assert_int_equal(unseals(w, &sealed, &e), 0);
-		world_secure_boot(w, u->secure);
-		set_passwords(w, u->set);
-		given(w, u->given, words);
-		if (seals(w, u, &n, &again, &e) != u->use || unseals(w, &sealed, &e) != u->use)
-			fail_msg("row %zu, use: %s", i, e.msg);
-		if (-soft_ops.store->revoke(w->dev, &n, true, &e) != u->change)
-			fail_msg("row %zu, change: %s", i, e.msg);
-		if (u->change == 0) {
-			assert_int_equal(unseals(w, &sealed, &e), EKEYREVOKED);
-			assert_int_equal(seals(w, u, &n, &again, &e), EKEYREVOKED);
-			assert_int_equal(soft_ops.store->remove(w->dev, &n, 0, &e), -EKEYREVOKED);
-			assert_int_equal(soft_ops.store->remove(w->dev, &n, REMOVE_WRAPPING_KEY, &e), 0);
-		} else {
-			assert_int_not_equal(soft_ops.store->remove(w->dev, &n, REMOVE_WRAPPING_KEY, &e), 0);
-		}
-		w->env.pks_password = NULL;
-	}
-}
-
-/* A keyslot's passphrase stands for a key: whatever holds for the key holds for it. */
-static void as_another_is(void **state)
-{
-	struct world *w = *state;
-	const struct object_name n = world_name(CONSUMER_OS, "web");
-	const struct key_params chosen = { .wrap = { .wrapping_key = "web", .policy = AUDIT } }, own = { .wrap.policy = ENFORCE };
-	struct blob tokens[4] = { { 0 } };
-	AUTO_SECRET struct secret data = { 0 };
-	struct token t[4];
-	struct err e;
-
-	world_secure_boot(w, ENFORCES);
-	assert_int_equal(secret_copy(&data, "data", 4, &e), 0);
-	assert_int_equal(soft_ops.store->genkey(w->dev, &n, 0, &e), 0);
-	assert_int_equal(soft_ops.key->generate(w->dev, &chosen, &tokens[0], &e), 0);
-	assert_int_equal(soft_ops.key->generate(w->dev, &own, &tokens[1], &e), 0);
-	for (int i = 0; i < 2; i++) {
-		const struct wrap_params like = { .like = &tokens[i] };
-
-		assert_int_equal(soft_ops.seal->seal(w->dev, &like, &data, NULL, &tokens[2 + i], &e), 0);
-	}
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(token_parse(tokens[i].data, tokens[i].len, &t[i], &e), 0);
-	for (int i = 0; i < 2; i++) {
-		assert_memory_equal(t[2 + i].wrapping_key, t[i].wrapping_key, sizeof(t[i].wrapping_key));
-		assert_int_equal(t[2 + i].policy, t[i].policy);
-	}
-	assert_memory_not_equal(t[0].wrapping_key, t[1].wrapping_key, sizeof(t[0].wrapping_key));
-	assert_int_equal(soft_ops.store->revoke(w->dev, &n, true, &e), 0);
-	blob_done(&tokens[2]);
-	assert_int_equal(soft_ops.seal->seal(w->dev, &(struct wrap_params){ .like = &tokens[0] }, &data, NULL, &tokens[2], &e),
-			 -EKEYREVOKED);
-	assert_int_equal(soft_ops.store->remove(w->dev, &n, REMOVE_WRAPPING_KEY, &e), 0);
-	assert_int_equal(soft_ops.seal->seal(w->dev, &(struct wrap_params){ .like = &tokens[0] }, &data, NULL, &tokens[2], &e),
-			 -ENOKEY);
-	for (int i = 0; i < 4; i++)
-		blob_done(&tokens[i]);
-}
-
-/* --- order of evaluation: of two reasons the earlier one is told -------------------------------------------------- */
-
-static void the_earlier_reason_is_told(void **state)
-{
-	struct world *w = *state;
-
-	plant(w, CONSUMER_OS, POLICY_IMMUTABLE | ENFORCE);
-	world_secure_boot(w, OFF);
-	set_passwords(w, true);
-	assert_int_equal(world_write(w, CONSUMER_OS, "object", 0, 0, 0, "x"), EINVAL);		/* no data before password */
-	assert_int_equal(world_write(w, CONSUMER_OS, "object", 1, 0, 4, "x"), EINVAL);
-	assert_int_equal(world_write(w, CONSUMER_OS, "object", 0, 0, 4, "x"), EPERM);
-	assert_int_equal(world_write(w, CONSUMER_OS, "object", 0, 0, 65536, "3"), EPERM);		/* policy before space */
-	assert_int_equal(world_write(w, CONSUMER_OS, "other", 0, 0, 4, "3"), 0);
-	assert_int_equal(world_write(w, CONSUMER_OS, "other", 0, 0, 65536, "3"), EFBIG);		/* space before label */
-	assert_int_equal(world_write(w, CONSUMER_OS, "other", 0, 0, 65400, "3"), ENOSPC);
-	assert_int_equal(world_write(w, CONSUMER_OS, "other", 0, 0, 4, "3"), EEXIST);
-	assert_int_equal(world_write(w, CONSUMER_OS, "other", WORLD, WRITE_REPLACE, 4, "3"), EINVAL);	/* fixed */
-}
 
 /* --- what a boot keeps -------------------------------------------------------------------------------------------- */
 
@@ -444,7 +77,7 @@ static void a_lock_lasts_until_the_boot(void **state)
 	struct world *w = *state;
 	struct err e;
 
-	assert_int_equal(world_write(w, CONSUMER_BOOTLOADER, "a", WORLD, 0, 1, NULL), 0);
+	assert_int_equal(world_write(w, CONSUMER_BOOTLOADER, "a", POLICY_WORLDREADABLE, 0, 1, NULL), 0);
 	assert_int_equal(soft_ops.store->lock(w->dev, CONSUMER_BOOTLOADER, &e), 0);
 	assert_int_equal(soft_ops.store->lock(w->dev, CONSUMER_BOOTLOADER, &e), 0);
 	assert_int_equal(world_write(w, CONSUMER_BOOTLOADER, "a", 0, WRITE_REPLACE, 1, NULL), EPERM);
@@ -485,12 +118,16 @@ static void a_damaged_state_refuses(void **state)
 
 /* --- sizes -------------------------------------------------------------------------------------------------------- */
 
+enum holds { NOTHING, OBJECT, TRANSIENT, IMMUTABLE, WRAPPING };
+
 static const struct {
 	bool running, power11;		/* something was changed in this boot; larger sizes are allowed */
 	size_t from, to;		/* from 0: disabled */
 	int result;
 	size_t now, pending;
+	enum holds holds;
 } sizes[] = {
+	/* running, Power11, from, to: result, size, pending size; what is in it */
 	{ false, false, 4096, 4096, 0, 4096, 0 },
 	{ false, false, 4096, 4095, EINVAL, 4096, 0 },
 	{ false, false, 4096, 4097, EINVAL, 4096, 0 },
@@ -519,32 +156,68 @@ static const struct {
 	{ true, true, 65536, 131072, 0, 65536, 131072 },
 	{ true, false, 65536, 0, 0, 0, 0 },
 	{ true, false, 0, 4096, 0, 0, 4096 },
+	{ true, true, 4096, 0, 0, 0, 0 },
+	{ true, true, 131072, 65536, EINVAL, 131072, 0 },
+	{ true, false, 65536, 131072, EINVAL, 65536, 0 },
+	{ true, true, 65536, 65537, EINVAL, 65536, 0 },
+	{ false, false, 4096, 0, ENOTEMPTY, 4096, 0, OBJECT },
+	{ true, false, 4096, 0, ENOTEMPTY, 4096, 0, OBJECT },
+	{ true, false, 4096, 0, ENOTEMPTY, 4096, 0, TRANSIENT },
+	{ false, false, 4096, 0, ENOTEMPTY, 4096, 0, IMMUTABLE },
+	{ true, false, 4096, 0, ENOTEMPTY, 4096, 0, IMMUTABLE },
+	{ false, false, 4096, 0, ENOTEMPTY, 4096, 0, WRAPPING },
+	{ false, false, 4096, 5120, 0, 5120, 0, OBJECT },
+	{ false, false, 4096, 5120, 0, 5120, 0, IMMUTABLE },
+	{ true, false, 4096, 5120, 0, 4096, 5120, TRANSIENT },
+	{ false, false, 5120, 4096, EINVAL, 5120, 0, OBJECT },
 };
+
+static void put(struct world *w, enum holds what)
+{
+	static const uint32_t policies[] = { [TRANSIENT] = POLICY_TRANSIENT, [IMMUTABLE] = POLICY_IMMUTABLE };
+	AUTO_BLOB struct blob token = { 0 };
+	struct err e;
+
+	if (what == WRAPPING)
+		assert_int_equal(soft_ops.key->generate(w->dev, &(struct key_params){ 0 }, &token, &e), 0);
+	else if (what != NOTHING)
+		assert_int_equal(world_write(w, CONSUMER_OS, "held", policies[what], 0, 1, NULL), 0);
+}
+
+/* Begins a session, and leaves no trace but that. */
+static void run_something(struct world *w, bool disabled)
+{
+	struct err e;
+
+	world_restart(w);
+	if (disabled) {
+		assert_int_equal(soft_ops.store->resize(w->dev, true, NULL, &e), 0);
+		return;
+	}
+	assert_int_equal(world_write(w, CONSUMER_FIRMWARE, "a", 0, 0, 1, NULL), 0);
+	assert_int_equal(world_remove(w, CONSUMER_FIRMWARE, "a", NULL), 0);
+}
 
 static void every_size(void **state)
 {
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		bool lasts = sizes[i].holds != TRANSIENT;
 		struct store_info info;
-		struct err e;
 
 		world_clear(w);
 		world_boot(w, 2 * (unsigned)i);
-		world_restart(w);
 		assert_int_equal(world_resize(w, sizes[i].power11, sizes[i].from ? sizes[i].from : 4096), 0);
 		if (!sizes[i].from)
 			assert_int_equal(world_resize(w, false, 0), 0);
+		if (lasts)
+			put(w, sizes[i].holds);
 		world_boot(w, 2 * (unsigned)i + 1);
-		if (sizes[i].running && sizes[i].from)
-			assert_int_equal(world_write(w, CONSUMER_OS, "a", 0, 0, 1, NULL), 0);
-		if (sizes[i].running && sizes[i].from) {
-			const struct object_name n = world_name(CONSUMER_OS, "a");
-
-			assert_int_equal(soft_ops.store->remove(w->dev, &n, 0, &e), 0);
-		} else if (sizes[i].running) {
-			assert_int_equal(soft_ops.store->resize(w->dev, true, NULL, &e), 0);
-		}
+		if (!lasts)
+			put(w, sizes[i].holds);
+		if (sizes[i].running)
+			run_something(w, !sizes[i].from);
 		if (world_resize(w, false, sizes[i].to) != sizes[i].result)
 			print_error("row %zu\n", i);
 		assert_int_equal(world_resize(w, false, sizes[i].to), sizes[i].result);
@@ -603,6 +276,176 @@ static void a_disabled_keystore_refuses(void **state)
 	assert_int_equal(world_info(w).total, 65536);
 }
 
+/* --- objects ------------------------------------------------------------------------------------------------------ */
+
+static const struct {
+	size_t size, label, data;	/* bytes: of the keystore, the label, the data */
+	int result;
+} objects[] = {
+	{ 4096, 1, 0, EINVAL },
+	{ 4096, 1, 1, 0 },
+	{ 4096, 1, 4096 - OBJECT_OVERHEAD - 1, 0 },
+	{ 4096, 1, 4096 - OBJECT_OVERHEAD, EFBIG },
+	{ 4096, 1, 4096, EFBIG },
+	{ 65536, 1, 0, EINVAL },
+	{ 65536, 1, 65536 - OBJECT_OVERHEAD - 1, 0 },
+	{ 65536, 1, 65536 - OBJECT_OVERHEAD, EFBIG },
+	{ 131072, 1, 131072 - OBJECT_OVERHEAD - 1, 0 },
+	{ 131072, 1, 131072 - OBJECT_OVERHEAD, EFBIG },
+	{ 4096, 0, 1, EINVAL },
+	{ 4096, 238, 1, 0 },
+	{ 4096, 239, 1, 0 },
+	{ 4096, 239, 4096 - OBJECT_OVERHEAD - 239, 0 },
+	{ 4096, 239, 4096 - OBJECT_OVERHEAD - 238, EFBIG },
+	{ 4096, 240, 1, EINVAL },
+	{ 4096, 65536, 1, EINVAL },
+};
+
+static int write_bytes(struct world *w, const void *label, size_t label_len, uint32_t policy, size_t len)
+{
+	const struct object_name n = { CONSUMER_OS, label, label_len };
+	AUTO_SECRET struct secret data = { 0 }, back = { 0 };
+	struct err e;
+	int r;
+
+	assert_int_equal(secret_random(&data, len + 1, &e), 0);
+	data.len = len;
+	r = soft_ops.store->write(w->dev, &n, policy, 0, &data, &e);
+	if (r < 0)
+		return -r;
+	world_restart(w);
+	assert_int_equal(soft_ops.store->read(w->dev, &n, &back, &e), 0);
+	assert_int_equal(back.len, len);
+	assert_memory_equal(back.data, data.data, len);
+	return 0;
+}
+
+static void every_object(void **state)
+{
+	static const uint32_t policies[] = { 0, POLICY_TRANSIENT };
+	static unsigned char label[65536];
+	struct world *w = *state;
+
+	memset(label, 'x', sizeof(label));
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		for (size_t p = 0; p < ARRAY_SIZE(policies); p++) {
+			int r;
+
+			world_clear(w);
+			world_boot(w, 2 * (unsigned)i + (unsigned)p);
+			assert_int_equal(world_resize(w, true, objects[i].size), 0);
+			r = write_bytes(w, label, objects[i].label, policies[p], objects[i].data);
+			if (r != objects[i].result)
+				print_error("row %zu, policy %#x\n", i, policies[p]);
+			assert_int_equal(r, objects[i].result);
+		}
+	}
+}
+
+#define LABEL(text) { text, sizeof(text) - 1 }
+static const struct { const char *bytes; size_t len; } labels[] = {
+	LABEL("a"), LABEL("A"), LABEL("\0"), LABEL("\0\0"), LABEL("a\0"), LABEL("a\0b"), LABEL("/"), LABEL("../a"), LABEL("."),
+	LABEL(".."),
+	LABEL("\xc3\xa9"), LABEL("\xff"), LABEL("\xff\xff"), LABEL("\x7f"), LABEL(" "), LABEL("\n"), LABEL("a\n"), LABEL("%s"),
+	LABEL("-a"), LABEL("\\x00"), LABEL("d\0b\0"), LABEL("PLPKSWR\0\0\2\x10\0\0\0\0\0key"), LABEL("/default/pri\0"),
+};
+
+/* All of them at once, each an object of its own, sorted as bytes. */
+static void every_label(void **state)
+{
+	struct world *w = *state;
+	AUTO_FREE struct object *list = NULL;
+	struct err e;
+	size_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
+		assert_int_equal(write_bytes(w, labels[i].bytes, labels[i].len, 0, i + 1), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
+		assert_int_equal(write_bytes(w, labels[i].bytes, labels[i].len, 0, 1), EEXIST);
+	assert_int_equal(soft_ops.store->list(w->dev, &list, &n, &e), 0);
+	assert_int_equal(n, ARRAY_SIZE(labels));
+	for (size_t i = 1; i < n; i++) {
+		const struct object_name a = { list[i - 1].consumer, list[i - 1].label, list[i - 1].label_len };
+		const struct object_name b = { list[i].consumer, list[i].label, list[i].label_len };
+
+		assert_true(object_name_compare(&a, &b) < 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+		const struct object_name name = { CONSUMER_OS, (const unsigned char *)labels[i].bytes, labels[i].len };
+
+		assert_int_equal(soft_ops.store->remove(w->dev, &name, 0, &e), 0);
+	}
+	assert_int_equal(world_info(w).objects, 0);
+}
+
+/* --- immutable ---------------------------------------------------------------------------------------------------- */
+
+enum attempt { READ, WRITE, REPLACE, REMOVE, DISABLE, GROW, BOOT, PASSWORD };
+
+static const struct { enum attempt what; int result; } immutable[] = {
+	{ READ, 0 },
+	{ WRITE, EPERM },
+	{ REPLACE, EPERM },
+	{ REMOVE, EPERM },
+	{ DISABLE, ENOTEMPTY },
+	{ BOOT, 0 },
+	{ READ, 0 },
+	{ REPLACE, EPERM },
+	{ REMOVE, EPERM },
+	{ DISABLE, ENOTEMPTY },
+	{ GROW, 0 },
+	{ BOOT, 0 },
+	{ WRITE, EPERM },
+	{ REPLACE, EPERM },
+	{ REMOVE, EPERM },
+	{ DISABLE, ENOTEMPTY },
+	{ PASSWORD, 0 },
+	{ REPLACE, EPERM },
+	{ REMOVE, EPERM },
+	{ READ, 0 },
+};
+
+static int try(struct world *w, enum attempt what, unsigned n, const char *password)
+{
+	switch (what) {
+	case READ:
+		return world_read(w, CONSUMER_OS, "a", password);
+	case WRITE: case REPLACE:
+		return world_write(w, CONSUMER_OS, "a", 0, what == REPLACE ? WRITE_REPLACE : 0, 2, password);
+	case REMOVE:
+		return world_remove(w, CONSUMER_OS, "a", password);
+	case DISABLE:
+		return world_resize(w, false, 0);
+	case GROW:
+		return world_resize(w, false, 8192);
+	case BOOT:
+		world_boot(w, n + 2);
+		return 0;
+	case PASSWORD:
+		return world_password(w, CONSUMER_OS, "word");
+	}
+	return -1;
+}
+
+static void what_is_immutable_stays(void **state)
+{
+	struct world *w = *state;
+	const char *password = NULL;
+
+	assert_int_equal(world_resize(w, false, 4096), 0);
+	assert_int_equal(world_write(w, CONSUMER_OS, "a", POLICY_IMMUTABLE, 0, 1, NULL), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(immutable); i++) {
+		int r = try(w, immutable[i].what, i, password);
+
+		if (r != immutable[i].result)
+			print_error("row %u\n", i);
+		assert_int_equal(r, immutable[i].result);
+		if (immutable[i].what == PASSWORD)
+			password = "word";
+		assert_int_equal(world_info(w).used, OBJECT_OVERHEAD + 2);
+	}
+}
+
 /* --- where secure boot is seen ------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -626,6 +469,12 @@ static const struct {
 	{ -1, 2, 1, -1, -1, SECURE_BOOT_UNKNOWN },
 	{ -1, 2, 7, 0, -1, SECURE_BOOT_UNKNOWN },
 	{ -1, 2, 1, 7, -1, SECURE_BOOT_UNKNOWN },
+	{ -1, 2, 0, 0, 0, SECURE_BOOT_OFF },
+	{ -1, 2, 0, 0, 1, SECURE_BOOT_AUDIT },
+	{ -1, 2, 0, 1, 0, SECURE_BOOT_OFF },
+	{ -1, 2, 1, 1, 1, SECURE_BOOT_AUDIT },
+	{ -1, 2, 0, -1, -1, SECURE_BOOT_OFF },
+	{ 255, 0, -1, -1, -1, SECURE_BOOT_UNKNOWN },
 };
 
 static void efi_variable(struct world *w, const char *path, int value)
@@ -665,10 +514,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) WORLD_TEST(f)
-		TEST(every_access), TEST(every_creation), TEST(every_use), TEST(as_another_is), TEST(the_earlier_reason_is_told),
 		TEST(a_password_is_set_once_in_a_boot), TEST(transient_objects_go_with_the_boot),
 		TEST(a_lock_lasts_until_the_boot), TEST(a_damaged_state_refuses), TEST(every_size),
-		TEST(a_pending_size_comes_with_the_boot), TEST(a_disabled_keystore_refuses), TEST(secure_boot_sources),
+		TEST(a_pending_size_comes_with_the_boot), TEST(every_object), TEST(every_label),
+		TEST(what_is_immutable_stays), TEST(a_disabled_keystore_refuses), TEST(secure_boot_sources),
 	};
 
 	return cmocka_run_group_tests_name("pks-rules", tests, NULL, NULL);
