@@ -497,6 +497,14 @@ static int keep_damaged(struct store *s, struct err *e)
 	return 0;
 }
 
+/* For a larger one: where there is no space, the file stays as it was, and with it the older generation. */
+static int container_extend(const struct store *s, int fd, size_t len)
+{
+	int r = -posix_fallocate(fd, 0, (off_t)len);
+
+	return r < 0 && ftruncate(fd, (off_t)s->other_len) < 0 ? -errno : r;
+}
+
 static int container_replace(const struct store *s, const struct blob *b)
 {
 	int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (s->other_len ? 0 : O_CREAT);
@@ -504,9 +512,12 @@ static int container_replace(const struct store *s, const struct blob *b)
 
 	if (fd < 0)
 		return -errno;
-	r = container_write(s, fd, b);
-	if (r < 0)
-		container_spoil(fd);
+	r = s->other_len && b->len > s->other_len ? container_extend(s, fd, b->len) : 0;
+	if (r == 0) {
+		r = container_write(s, fd, b);
+		if (r < 0)
+			container_spoil(fd);
+	}
 	(void)close(fd);	/* after the flush there is nothing left that could fail */
 	return r;
 }

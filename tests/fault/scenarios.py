@@ -177,6 +177,8 @@ SCENARIOS = [
     pks("pks-first-of-boot", ["hwkey", "pks-write", "o3", "-"], STORED + "; " + BOOT, stdin=b"value"),
     pks("pks-resize", ["hwkey", "pks-config", "--size", "65536"], "hwkey pks-config --size 8K; " + WORD, SIZES),
     pks("pks-resize-pending", ["hwkey", "pks-config", "--power11", "--size", "128K"], WORD + "; hwkey pks-remove o2", SIZES),
+    pks("pks-grows", ["hwkey", "pks-write", "o3", "-"], "hwkey pks-config --size 8K; " + WORD + "; hwkey pks-config --size 64K; " +
+        BOOT.replace("00000001", "00000002"), SIZES, stdin=b"value"),
     pks("pks-create", ["hwkey", "pks-config", "--store", "more", "--create", "--size", "8K"], WORD, PARTITION, PARTITION_AFTER),
     pks("pks-destroy", ["hwkey", "pks-config", "--store", "more", "--remove"],
         WORD + "; hwkey pks-config --store more --create --size 8K; hwkey pks-config --store more --size 0", PARTITION, PARTITION_AFTER),

@@ -99,11 +99,15 @@ static void make_backup(struct world *w, char *ret, size_t size)
 	static const unsigned char plain[SIZE];
 	const struct slot slot = { .type = SLOT_TSK, .system = "a system", .epoch = 1 };
 	const struct container c = { .generation = 7, .size = SIZE, .flags = CONTAINER_BACKUP };
+	AUTO_SECRET struct secret bytes = { 0 };
 	AUTO_BLOB struct blob b = { 0 };
+	struct blob file;
 	struct err e;
 	FILE *f;
 
-	assert_int_equal(backup_make(&slot, &c, root, &given, plain, &b, &e), 0);
+	assert_int_equal(slot_make(&slot, root, &given, &bytes, &e), 0);
+	file = (struct blob){ bytes.data, bytes.len };
+	assert_int_equal(backup_make(&file, &c, root, plain, &b, &e), 0);
 	(void)snprintf(ret, size, "%s/backup", w->base);
 	f = fopen(ret, "w");
 	assert_non_null(f);
