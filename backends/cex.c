@@ -9,6 +9,7 @@
 #include "lib/ap.h"
 #include "lib/err.h"
 #include "lib/udev.h"
+#include "cex-nodes.h"
 
 static int probe(const struct env *, struct device **list, struct err *e);
 static int examine(const struct env *, struct examination *);
@@ -94,7 +95,14 @@ static int find(const struct env *env, const struct ap_query *q, struct device *
 
 static int probe(const struct env *env, struct device **list, struct err *e)
 {
-	return find(env, &(struct ap_query){ .card = -1, .domain = -1 }, list, e);
+	int r;
+
+	while (*list)			/* where ours begin */
+		list = &(*list)->next;
+	r = find(env, &(struct ap_query){ .card = -1, .domain = -1 }, list, e);
+	if (r == 0 || r == -ENODEV)
+		r = nodes_add(env, &backend_cex, *list != NULL, list, e);
+	return r == 0 && !*list ? -ENODEV : r;
 }
 
 /* The kernel says in properties what changed. It says nothing of a check-stop. */
@@ -202,31 +210,15 @@ static int examine_keys(const struct mode_state *m, const char *mode, struct exa
 	return r;
 }
 
-/* Before Linux 6.12 pkey was one module; since then a handler for each kind of key is missed in silence. */
-static bool is_split(const struct env *env)
-{
-	static const char *const handlers[] = { "pkey_cca", "pkey_ep11", "pkey_pckmo", "pkey_uv" };
-	char path[64], release[64];
-	unsigned major = 0, minor = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
-		(void)snprintf(path, sizeof(path), "/sys/module/%s", handlers[i]);
-		if (sys_exists(env, path))
-			return true;
-	}
-	return sys_read(env, "/proc/sys/kernel/osrelease", release, sizeof(release)) > 0 &&
-	       sscanf(release, "%4u.%4u", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 12));
-}
-
 static int examine_modules(const struct env *env, const struct story *s, struct examination *x)
 {
 	const struct { bool needed; const char *path, *remedy; } parts[] = {
 		{ s->queues > 0, "/dev/z90crypt", "no '/dev/z90crypt': 'modprobe zcrypt_cex4'" },
 		{ s->queues > 0, "/dev/pkey", "no '/dev/pkey': 'modprobe pkey'" },
-		{ s->mode[AP_MODE_CCA].online > 0 && is_split(env), "/sys/module/pkey_cca",
+		{ s->mode[AP_MODE_CCA].online > 0 && pkey_is_split(env), "/sys/module/pkey_cca",
 		  "no module pkey_cca: 'modprobe pkey_cca', and add it to the initrd; CCA keys cannot be made or used "
 		  "without it" },
-		{ s->mode[AP_MODE_EP11].online > 0 && is_split(env), "/sys/module/pkey_ep11",
+		{ s->mode[AP_MODE_EP11].online > 0 && pkey_is_split(env), "/sys/module/pkey_ep11",
 		  "no module pkey_ep11: 'modprobe pkey_ep11', and add it to the initrd; EP11 keys cannot be made or used "
 		  "without it" },
 		{ s->queues > 0, "/sys/module/paes_s390", "no cipher paes: 'modprobe paes_s390'; volumes with secure keys "
@@ -264,5 +256,7 @@ static int examine(const struct env *env, struct examination *x)
 		r = examine_keys(&s.mode[AP_MODE_CCA], "CCA", x);
 	if (r == 0)
 		r = examine_keys(&s.mode[AP_MODE_EP11], "EP11", x);
-	return r == 0 ? examine_modules(env, &s, x) : r;
+	if (r == 0)
+		r = examine_modules(env, &s, x);
+	return r == 0 ? nodes_examine(env, x) : r;
 }

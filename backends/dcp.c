@@ -22,7 +22,7 @@ const struct backend backend_dcp = {
 
 static int probe(const struct env *env, struct device **list, struct err *e)
 {
-	char device[64], value[8];
+	char device[64];
 	int r;
 
 	if (!sys_bound(env, "mxs-dcp", device, sizeof(device)))
@@ -33,13 +33,13 @@ static int probe(const struct env *env, struct device **list, struct err *e)
 		r = device_detail(*list, e, "device: %s", device);
 	if (r == 0)
 		r = device_detail(*list, e, "key: %s",
-				  sys_cmdline_has(env, "trusted.dcp_use_otp_key", value, sizeof(value)) ? "OTP" : "UNIQUE");
+				  sys_module_flag(env, "trusted", "dcp_use_otp_key") ? "OTP" : "UNIQUE");
 	return r;
 }
 
 static int examine(const struct env *env, struct examination *x)
 {
-	char device[64], value[8];
+	char device[64];
 	int r;
 
 	if (!sys_bound(env, "mxs-dcp", device, sizeof(device)))
@@ -47,7 +47,7 @@ static int examine(const struct env *env, struct examination *x)
 			       "loaded");
 	r = x->tell(x, VERDICT_OK, "DCP '%s': its trusted keys need a kernel with CONFIG_TRUSTED_KEYS_DCP and "
 		    "'trusted.source=dcp'", device);
-	if (r == 0 && sys_cmdline_has(env, "trusted.dcp_skip_zk_test", value, sizeof(value)))
+	if (r == 0 && sys_module_flag(env, "trusted", "dcp_skip_zk_test"))
 		r = x->tell(x, VERDICT_BAD, "the test for the all-zero key is switched off (trusted.dcp_skip_zk_test): "
 			    "keys may be anybody's");
 	return r;

@@ -8,6 +8,7 @@
 
 #include "lib/blob.h"
 #include "lib/err.h"
+#include "lib/pks-policy.h"
 #include "lib/sys.h"
 
 static int probe(const struct env *, struct device **list, struct err *e);
@@ -116,12 +117,15 @@ static int add_nodes(const struct env *env, struct device *list, struct err *e)
 
 static int add_details(const struct env *env, const struct plpks *p, struct device *list, struct err *e)
 {
-	char policies[16], path[64];
+	char policies[16], names[160], path[64];
+	long bits;
 	int r = device_detail(list, e, "size: %ld bytes, %ld used, objects of up to %ld", p->total, p->used, p->object_max);
 
 	(void)snprintf(path, sizeof(path), "%s/supported_policies", p->config);
-	if (r == 0 && sys_read(env, path, policies, sizeof(policies)) > 0)
-		r = device_detail(list, e, "policies: %s", policies);
+	if (r == 0 && sys_read(env, path, policies, sizeof(policies)) > 0 && text_number(policies, 16, &bits) == 0) {
+		pks_policy_format((uint32_t)bits, ' ', names, sizeof(names));
+		r = device_detail(list, e, "policies: %s", names);
+	}
 	if (r == 0)
 		r = device_detail(list, e, "secure variables: %s", key_mode(p));
 	if (r == 0)

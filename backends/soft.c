@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 
 #include "lib/env.h"
+#include "lib/err.h"
 #include "lib/file.h"
 #include "lib/sys.h"
+#include "lib/sysroot.h"
 #include "soft/container.h"
 #include "soft/names.h"
 
@@ -96,19 +98,32 @@ const struct backend backend_soft = {
 	.probe = probe,
 };
 
+/* A root key on the disk is only as safe as what may be booted there. */
+static int add_details(const struct env *env, struct device *list, struct err *e)
+{
+	static const char *const states[] = {
+		[SECURE_BOOT_UNKNOWN] = "unknown", [SECURE_BOOT_OFF] = "off", [SECURE_BOOT_AUDIT] = "audit",
+		[SECURE_BOOT_ENFORCE] = "enforce",
+	};
+	const char *why;
+	enum secure_boot state = secure_boot_read(env, &why);
+
+	return device_detail(list, e, "secure boot: %s (%s)", states[state], why);
+}
+
 static int add(const struct env *env, const char *partition, unsigned roles, struct device **list, struct err *e)
 {
 	char why[sizeof(((struct device *)0)->why)] = "";
 	bool usable = env->brief || remark(env->pks_dir, partition, why, sizeof(why));
 	int r = device_add(list, &backend_soft, env, partition, "software keystore", DEVICE_ONLINE, why, e);
 
-	for (; r == 0 && *list; list = &(*list)->next) {
-		if (!(*list)->next) {
-			(*list)->faulty = !usable;
-			(*list)->roles = roles;
-		}
-	}
-	return r;
+	if (r < 0)
+		return r;
+	while ((*list)->next)
+		list = &(*list)->next;
+	(*list)->faulty = !usable;
+	(*list)->roles = roles;
+	return env->thorough ? add_details(env, *list, e) : 0;
 }
 
 /* All keys are under wrapping keys of the first one: the others only keep objects. */

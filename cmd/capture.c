@@ -64,8 +64,10 @@ static const struct part {
 	{ "/proc/device-tree", "compatible ibm,secure-boot", TEXT },
 	{ "/proc/device-tree/rtas", "ibm,hypertas-functions", TEXT },
 	{ "/proc/sys/kernel", "osrelease", TEXT },
+	{ "/sys/class/zcrypt", "*", DIRECTORY },
+	{ "/sys/class/zcrypt/*", "ioctlmask apmask aqmask admask", TEXT },
 	{ "/proc", "misc", TEXT },
-	{ "/dev", "pkey z90crypt zcrypt* tpm[0-9]* tpmrm[0-9]* tee[0-9]* teepriv[0-9]* vtpmx papr-*", NODE },
+	{ "/dev", "pkey z90crypt tpm[0-9]* tpmrm[0-9]* tee[0-9]* teepriv[0-9]* vtpmx papr-*", NODE },
 };
 
 /* What is kept of files that hold more: whole words, or lines with one of these in them. */
@@ -257,9 +259,43 @@ static bool is_flags(const char *line)
 	return !strncmp(line, "flags\t", 6) || !strncmp(line, "features\t", 9) || !strncmp(line, "Features\t", 9);
 }
 
+/* What modules of trust sources are told. */
+static bool is_option(const char *line)
+{
+	static const char *const modules[] = { "trusted", "ap", "zcrypt", "pkey", "paes_s390", "vfio_ap", "caam", "caam_jr",
+					       NULL };
+	char module[16];
+
+	for (size_t i = 0; sscanf(line, "options %15s", module) == 1 && modules[i]; i++)
+		if (!strcmp(module, modules[i]))
+			return true;
+	return false;
+}
+
+static void put_options(void *ctx, const char *path)
+{
+	put_lines(ctx, path, is_option, false);
+}
+
 static bool is_cipher(const char *line)
 {
 	return !strncmp(line, "driver", 6) && has_one(line, ciphers);
+}
+
+/* Nodes that have the names of their directories in sysfs. */
+static void put_zcrypt_nodes(struct capture *c)
+{
+	AUTO_FREE char *names = NULL;
+	char path[PATH_MAX];
+	size_t n = 0;
+
+	if (sys_names(c->env, "/sys/class/zcrypt", &names, &n) < 0)
+		return;
+	for (const char *name = names; n--; name += strlen(name) + 1) {
+		(void)snprintf(path, sizeof(path), "/dev/%s", name);
+		if (sys_exists(c->env, path))
+			put_file(c->f, path, "", 0);
+	}
 }
 
 static void put_answers(struct capture *c, bool ask)
@@ -314,6 +350,8 @@ static void capture(struct capture *c, bool ask)
 	put_cmdline(c);
 	put_lines(c, "/proc/cpuinfo", is_flags, true);
 	put_lines(c, "/proc/crypto", is_cipher, false);
+	sys_modprobe_files(c->env, put_options, c);
+	put_zcrypt_nodes(c);
 	put_answers(c, ask);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/ap.h"
 #include "lib/sys.h"
 
 static const struct column columns[] = {
@@ -82,7 +83,28 @@ static enum verdict judge(const struct device *d, bool open, char *remark, size_
 	return open ? keystore_examine(d, VERDICT_OK, remark, size) : keystore_look(d, VERDICT_OK, remark, size);
 }
 
-static int list_all(struct hwkey *hw, const struct list_options *o, const struct args *args, struct err *e)
+static int enumerate(struct hwkey *hw, const struct args *args, struct err *e)
+{
+	int r;
+
+	hw->env.thorough = hw->verbose;
+	hw->env.partitions = true;
+	hw->env.ask = NULL;		/* what is found is told in the remark, and nobody is waited for */
+	hw->env.note = NULL;
+	r = device_enumerate(&hw->env, true, &hw->devices, e);
+	return r < 0 ? r : check_ids(hw->devices, args, e);
+}
+
+static bool is_ap_id(const char *id)
+{
+	int card, domain;
+
+	return ap_parse_id(id, &card, &domain) == 0;
+}
+
+/* WITHOUT_AP: the cards and their domains have a table of their own. */
+static int show_devices(struct hwkey *hw, const struct list_options *o, const struct args *args, bool without_ap,
+			struct err *e)
 {
 	AUTO_OUT struct out *out = NULL;
 	struct column chosen[ARRAY_SIZE(columns)];
@@ -90,16 +112,8 @@ static int list_all(struct hwkey *hw, const struct list_options *o, const struct
 
 	memcpy(chosen, columns, sizeof(columns));
 	chosen[ARRAY_SIZE(columns) - 2].hidden = !hw->verbose;
-	hw->env.thorough = hw->verbose;
-	hw->env.partitions = true;
-	hw->env.ask = NULL;		/* what is found is told in the remark, and nobody is waited for */
-	hw->env.note = NULL;
-	r = device_enumerate(&hw->env, true, &hw->devices, e);
-	if (r == 0)
-		r = check_ids(hw->devices, args, e);
 	hw->out.tree = o->tree;
-	if (r == 0)
-		r = out_open(&out, "devices", chosen, &hw->out, e);
+	r = out_open(&out, "devices", chosen, &hw->out, e);
 	for (const struct device *d = hw->devices; r == 0 && d; d = d->next) {
 		char can[64], remark[512];
 		const char *state = device_state_name(d);
@@ -109,7 +123,7 @@ static int list_all(struct hwkey *hw, const struct list_options *o, const struct
 		    judge(d, hw->verbose, remark, sizeof(remark)) == VERDICT_BAD)
 			state = "error";
 		format_roles(d->roles, can, sizeof(can));
-		if (device_is_asked(d, args))
+		if (device_is_asked(d, args) && !(without_ap && is_ap_id(d->id)))
 			r = (d->inside ? out_row_inside : out_row)(out, (const char *const[]){
 				d->id, d->backend->name, d->model[0] ? d->model : NULL, state,
 				can[0] ? can : NULL,
@@ -118,11 +132,49 @@ static int list_all(struct hwkey *hw, const struct list_options *o, const struct
 	return r < 0 ? r : out_print(out, e);
 }
 
+/* Is the first of LIST a column of the table of all trust sources? */
+static bool is_column(const char *list)
+{
+	size_t len = strcspn(list, ",");
+
+	for (size_t i = 0; columns[i].name; i++)
+		if (strlen(columns[i].name) == len && !strncasecmp(columns[i].name, list, len))
+			return true;
+	return false;
+}
+
+/* Two tables, or the one that has all that is asked for. */
+static int show_both(struct hwkey *hw, const struct list_options *o, const struct args *args, struct err *e)
+{
+	struct args ap = { .argv = args->argv }, others;
+	bool both;
+	int r;
+
+	for (int i = 0; i < args->argc; i++) {
+		const char *id = args->argv[i];
+
+		if (!is_ap_id(id))
+			continue;
+		memmove(&ap.argv[ap.argc + 1], &ap.argv[ap.argc], (size_t)(i - ap.argc) * sizeof(*ap.argv));
+		ap.argv[ap.argc++] = id;
+	}
+	others = (struct args){ .argv = ap.argv + ap.argc, .argc = args->argc - ap.argc };
+	both = !ap.argc == !others.argc;
+	r = enumerate(hw, &others, e);
+	hw->out.part = both ? OUT_FIRST : OUT_ALONE;
+	if (r == 0 && (both || ap.argc))
+		r = list_ap(hw, o, &ap, e);
+	hw->out.part = both ? OUT_LAST : OUT_ALONE;
+	return r == 0 && (both || others.argc) ? show_devices(hw, o, &others, true, e) : r;
+}
+
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct list_options *o = values;
 	bool is_lszcrypt = o->lszcrypt || o->bus || o->domains || o->serial || o->capability;
 	bool is_ap = o->mkvp || o->ccaonly || o->ep11only || o->accelonly || o->cardonly || o->queueonly;
+	bool has_ap = hw->verbose && sys_exists(&hw->env, "/sys/bus/ap");
+	int r;
 
 	if (o->watch && (is_lszcrypt || is_ap || o->tree))
 		return err_set(e, EINVAL, "--watch shows changes of all devices, or of those given by ID, in a form of its "
@@ -133,9 +185,12 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		return list_watch(hw, o, args, e);
 	if (is_lszcrypt)
 		return list_lszcrypt(hw, o, args, e);
-	if (is_ap || (hw->verbose && sys_exists(&hw->env, "/sys/bus/ap")))
+	if (is_ap || (has_ap && hw->out.columns && !is_column(hw->out.columns)))
 		return list_ap(hw, o, args, e);
-	return list_all(hw, o, args, e);
+	if (has_ap && !hw->out.columns)
+		return show_both(hw, o, args, e);
+	r = enumerate(hw, args, e);
+	return r < 0 ? r : show_devices(hw, o, args, false, e);
 }
 
 const struct cmd cmd_list_devices = {

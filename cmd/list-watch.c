@@ -287,6 +287,7 @@ int list_watch(struct hwkey *hw, const struct list_options *o, const struct args
 		return err_set(e, EINVAL, "a captured machine does not change: --watch looks at this one");
 	if (o->interval && (text_number(o->interval, 10, &interval) < 0 || interval < 1 || interval > 86400))
 		return err_set(e, EINVAL, "'%s' is no interval: 1 to 86400 seconds", o->interval);
+	hw->env.partitions = true;
 	r = watch(&w, (int)interval);
 	out_free(w.out);
 	for (size_t i = 0; i < BACKENDS_MAX; i++)

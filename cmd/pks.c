@@ -9,16 +9,6 @@ enum { PASSWORD_FILE_MAX = 4096, TYPED_MAX = 511 };	/* bytes: of a file, of a li
 
 const char *const pks_consumers[] = { "firmware", "bootloader", "os", NULL };
 
-static const struct {
-	uint32_t bit;
-	const char *name;
-} policies[] = {		/* what is not a writer's to set comes last */
-	{ POLICY_OSSECBOOTAUDIT, "ossecbootaudit" }, { POLICY_OSSECBOOTENFORCE, "ossecbootenforce" },
-	{ POLICY_PWSET, "pwset" }, { POLICY_WORLDREADABLE, "worldreadable" }, { POLICY_IMMUTABLE, "immutable" },
-	{ POLICY_TRANSIENT, "transient" }, { POLICY_SIGNEDUPDATE, "signedupdate" }, { POLICY_WRAPPINGKEY, "wrappingkey" },
-	{ POLICY_HVPROVISIONED, "hvprovisioned" },
-};
-
 int pks_enumerate(struct hwkey *hw, struct err *e)
 {
 	device_free_list(hw->devices);
@@ -163,42 +153,13 @@ int pks_failed(const struct pks_object *o, struct err *e)
 	return err_prefix(e, "object '%s'", o->text);
 }
 
-void pks_policy_format(uint32_t policy, char sep, char *ret, size_t size)
-{
-	ret[0] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
-		size_t n = strlen(ret);
-
-		if (policy & policies[i].bit)
-			(void)snprintf(ret + n, size - n, "%s%s", n ? (char[]){ sep, '\0' } : "", policies[i].name);
-		policy &= ~policies[i].bit;
-	}
-	if (policy)
-		(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s0x%x", ret[0] ? (char[]){ sep, '\0'} : "", policy);
-}
-
-const char *pks_policy_word(size_t i)
-{
-	const uint32_t not_ours = POLICY_SIGNEDUPDATE | POLICY_WRAPPINGKEY | POLICY_HVPROVISIONED;
-
-	return policies[i].bit & not_ours ? NULL : policies[i].name;
-}
-
-static uint32_t policy_find(const char *word, size_t len)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(policies); i++)
-		if (strlen(policies[i].name) == len && !memcmp(policies[i].name, word, len))
-			return policies[i].bit;
-	return 0;
-}
-
 int pks_policy_parse(const char *list, uint32_t *ret, struct err *e)
 {
 	uint32_t policy = 0;
 
 	for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
 		size_t len = strcspn(p, ",");
-		uint32_t bit = policy_find(p, len);
+		uint32_t bit = pks_policy_find(p, len);
 
 		if (!bit)
 			return err_set(e, EINVAL, "no policy '%.*s'", (int)len, p);

@@ -4,6 +4,7 @@
 #define HWKEY_CMD_PKS_H
 
 #include "cmd.h"
+#include "lib/pks-policy.h"
 
 enum { PKS_DATA_MAX = 131072 };		/* bytes: the largest partition there is */
 enum { PKS_BACKUP_MAX = 1 << 18 };	/* bytes: it, and what is around it in a backup */
@@ -62,10 +63,6 @@ int pks_new_passphrase(struct hwkey *, const char *file, const char *credential,
 		       struct err *e);
 /* Reads it, if FILE is given, and lets the keystore know it: it must stay until hw->env.pks_password is NULL again. */
 int pks_give_password(struct hwkey *, const char *file, struct secret *password, struct err *e);
-/* Names joined by SEP; unknown bits in hex. */
-void pks_policy_format(uint32_t policy, char sep, char *ret, size_t size);
-/* Those that an object can be written with, one after the other; NULL: no more. */
-const char *pks_policy_word(size_t i);
 /* NAME,NAME,...; NULL: none. */
 int pks_policy_parse(const char *list, uint32_t *ret, struct err *e);
 

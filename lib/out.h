@@ -8,6 +8,8 @@
 
 struct err;
 
+enum out_part { OUT_ALONE, OUT_FIRST, OUT_LAST };	/* of two tables; in JSON they are members of one object */
+
 enum out_type { OUT_STRING, OUT_NUMBER, OUT_BOOL, OUT_LIST };	/* LIST: values joined by '\n' */
 
 struct column {
@@ -21,6 +23,7 @@ struct out_format {
 	bool json, raw, noheadings;
 	bool tree;		/* rows of out_row_inside() hang below the last one of out_row() */
 	bool record;		/* one "NAME  value" line per column instead of a table (not with json or raw) */
+	enum out_part part;
 	bool stream;		/* headings are printed at once, each row as it comes; JSON: an object and a newline each */
 	const char *columns;	/* --output: NULL or "NAME,LABEL,..." in any case */
 };

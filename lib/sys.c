@@ -298,21 +298,3 @@ bool sys_bound(const struct env *env, const char *driver, char *ret, size_t size
 	}
 	return false;
 }
-
-enum { CMDLINE_MAX = 4096 };
-
-bool sys_cmdline_has(const struct env *env, const char *option, char *ret, size_t size)
-{
-	char cmdline[CMDLINE_MAX];
-	size_t n = strlen(option);
-
-	if (sys_read(env, "/proc/cmdline", cmdline, sizeof(cmdline)) < 0)
-		return false;
-	for (char *at = cmdline, *word; (word = strsep(&at, " "));) {
-		if (strncmp(word, option, n) != 0)
-			continue;
-		(void)snprintf(ret, size, "%s", word + n);
-		return true;
-	}
-	return false;
-}

@@ -46,8 +46,19 @@ int trusted_is_registered(const struct env *);
 
 /* A device of the platform driver DRIVER, "30900000.crypto". */
 bool sys_bound(const struct env *, const char *driver, char *ret, size_t size);
-/* Of the kernel's command line: RET is what follows OPTION, "trusted.source=". */
-bool sys_cmdline_has(const struct env *, const char *option, char *ret, size_t size);
+
+/*
+ * What module MODULE is told by OPTION, in order of preference: on the kernel's command line, MODULE.OPTION=VALUE, or if it
+ * is loaded from a file, in modprobe.d(5). Of several the last counts. RET gets VALUE, "" where it has none, and RET_WHERE
+ * who says so, for a person. False: nobody does.
+ */
+bool sys_module_option(const struct env *, const char *module, const char *option, char *ret, size_t size,
+		       char ret_where[64]);
+bool sys_module_flag(const struct env *, const char *module, const char *option);	/* it is, and not "0", "n", ... */
+/* The same of the text of one file of modprobe.d, which is changed; pure. */
+bool modprobe_option(char *text, const char *module, const char *option, char *ret, size_t size);
+/* Calls SEE with each file of modprobe.d in the order in which modprobe reads them, "/etc/modprobe.d/x.conf". */
+void sys_modprobe_files(const struct env *, void (*see)(void *ctx, const char *path), void *ctx);
 
 /*
  * Many attributes for few system calls: one openat() each, and for a whole batch one read (io_submit) and one close.

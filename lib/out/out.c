@@ -263,6 +263,22 @@ static int print_table(struct out *o, struct err *e)
 	return scols_print_table(o->table) < 0 ? err_set(e, EIO, "cannot print the table") : 0;
 }
 
+/* One of two: without the bracket between them. */
+static int print_member(const struct out *o, struct err *e)
+{
+	char *text;
+	int r = scols_print_table_to_string(o->table, &text);
+
+	if (r < 0)
+		return err_nomem(e);
+	if (o->format.part == OUT_FIRST)
+		printf("%.*s,", (int)(strrchr(text, ']') + 1 - text), text);
+	else
+		printf("%s", text + 1);
+	free(text);
+	return 0;
+}
+
 static int stream_row(struct out *o, struct err *e)
 {
 	int r = o->format.json ? print_object(o, e) : print_table(o, e);
@@ -337,6 +353,10 @@ static int print_out(struct out *o, struct err *e)
 	}
 	if (scols_table_is_empty(o->table) && !o->format.json)
 		return 0;
+	if (o->format.json && o->format.part != OUT_ALONE)
+		return print_member(o, e);
+	if (o->format.part == OUT_LAST)
+		putchar('\n');
 	return print_table(o, e);
 }
 

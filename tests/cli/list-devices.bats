@@ -79,6 +79,20 @@ value() { hwkey list-devices --sysroot "$root" -V "$1" --raw --noheadings --outp
 		.mode == "Accelerator" and .requests == 372 and .pending == 2 and .driver == "cex4card"'
 }
 
+@test "-V beside Crypto Express: the other trust sources, or what was asked for" {
+	machine z16-mixed
+	both() { hwkey list-devices --sysroot "$root" -V --json "$@" | jq -e "$filter"; }
+	filter='keys == ["crypto-express", "devices"] and (."crypto-express" | length == 10) and
+		(.devices | map(.device) == ["pkey", "z90crypt", "local"]) and
+		(.devices[2].details | map(startswith("secure boot: ")) == [true])' both
+	filter='keys == ["crypto-express"] and (."crypto-express" | map(."card.dom") == ["03.0011", "01", "01.0011"])' both 03.0011 01
+	filter='keys == ["devices"] and (.devices | map(.device) == ["local"])' both local
+	filter='(."crypto-express" | map(."card.dom") == ["03.0011"]) and (.devices | map(.device) == ["pkey"])' both pkey 03.0011
+	[ "$(hwkey list-devices --sysroot "$root" -V --noheadings --output device,state pkey | xargs)" = 'pkey online' ]
+	[ "$(hwkey list-devices --sysroot "$root" -V | grep -c '^$')" -eq 1 ]
+	fails 3 "no device 'pkei' here" hwkey list-devices --sysroot "$root" -V 01 pkei
+}
+
 @test "--mkvp asks for the registers, nothing else does" {
 	machine z16-mixed
 	hwkey list-devices --sysroot "$root" --mkvp --json | jq -e '."crypto-express" | map(select(."card.dom" == "00.0011"))[0].mkvps |
@@ -98,7 +112,7 @@ value() { hwkey list-devices --sysroot "$root" -V "$1" --raw --noheadings --outp
 	fails 3 'cannot look into' hwkey list-devices --sysroot "$root/none"
 	machine z16-mixed
 	fails 3 "no device '00.0099'" hwkey list-devices --sysroot "$root" --ccaonly 00.0099
-	fails 2 'is no card' hwkey list-devices --sysroot "$root" -V ../card00
+	fails 2 'is no card' hwkey list-devices --sysroot "$root" --ccaonly ../card00
 	fails 2 'one form' hwkey list-devices --sysroot "$root" --lszcrypt --json
 	fails 2 'only one of --bus' hwkey list-devices --sysroot "$root" -b -d
 }

@@ -42,6 +42,11 @@ shows() { grep -qF -e "$2" "$machines/$1.doctor" || { echo "$1: no '$2'" >&2; re
 	shows pc-two-tpms 'trusted keys know tpm0 alone'
 	shows pc-lockout 'efivarfs is not mounted'
 	shows imx6ull-dcp 'trusted.dcp_skip_zk_test'
+	shows imx8-options "source dcp is asked for by '/etc/modprobe.d/60-trusted.conf'"
+	shows imx8-behind-tee "needs 'trusted.source=caam'"
+	shows imx8-rng "option 'trusted.rng=caam' is none"
+	shows z17-guests "node '/dev/zcrypt_1' lets nothing through, its apmask is empty"
+	shows z17-split 'no handler of keys'
 	shows cloud-vm 'a virtual machine'
 	[ "$(grep -l -e ' bad ' "$machines"/*.doctor | wc -l)" -eq "$(grep -l '^exit 4' "$machines"/*.doctor | wc -l)" ]
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* What machines say of themselves: CPUID registers, a TPM's replies and answers, device-tree properties. The first byte chooses. */
+/* What machines say of themselves: CPUID registers, a TPM's replies and answers, device-tree properties,
+ * files of modprobe.d. The first byte chooses. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	char *text = len ? malloc(len) : NULL;
 	struct tpm_state state;
+	char option[16];
 	long v;
 
 	if (!text)
@@ -54,6 +56,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	case 'a':
 		tpm_parse_answers(text, &state);
 		assert(memchr(state.manufacturer, '\0', sizeof(state.manufacturer)));
+		break;
+	case 'o':
+		if (modprobe_option(text, "trusted", "source", option, sizeof(option)))
+			assert(memchr(option, '\0', sizeof(option)));
 		break;
 	case 'n':
 		(void)text_number(text, 10, &v);
