@@ -102,6 +102,9 @@ static int look(struct watch *w, size_t i, bool first)
 
 	if (r < 0 && r != -ENODEV)
 		return err_set(w->e, -r, "%s", none.msg);
+	for (struct device *d = now; d; d = d->next)
+		if (keystore_look(d, VERDICT_OK, d->why, sizeof(d->why)) == VERDICT_BAD)
+			d->faulty = true;
 	r = first ? 0 : tell_changes(w, w->known[i], now);
 	device_free_list(w->known[i]);
 	w->known[i] = now;

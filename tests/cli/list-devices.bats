@@ -183,9 +183,11 @@ says() {
 	says '^[0-9-]{10}T[0-9:]{8}Z change +local +soft +software keystore online +protection: '
 	rm "$HWKEY_PKS_DIR"/system/local.[AB]
 	says ' error +damaged: '
+	rm -r "$HWKEY_PKS_DIR"
+	says ' error +.*is missing and key'
 	kill -TERM "$watcher"
 	wait "$watcher"
-	[ "$(wc -l <"$log")" -eq 3 ]
+	[ "$(wc -l <"$log")" -eq 4 ]
 }
 
 @test "watch: only those asked for, chosen columns, raw; JSON is an object a line" {
@@ -201,7 +203,7 @@ says() {
 	kill -TERM "$watcher"
 	wait "$watcher"
 	[ "$(wc -l <"$log")" -eq 1 ]
-	jq -se '.[-1] | .event == "change" and .device == "local" and (.remark | startswith("not initialised"))' "$BATS_TEST_TMPDIR/json"
+	jq -se '.[-1] | .event == "change" and .device == "local" and .state == "error" and (.remark | contains("is missing"))' "$BATS_TEST_TMPDIR/json"
 	[ "$(jq -s length "$BATS_TEST_TMPDIR/json")" -eq "$(wc -l <"$BATS_TEST_TMPDIR/json")" ]
 }
 
