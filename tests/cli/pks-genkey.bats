@@ -308,3 +308,14 @@ old() { hwkey pks-list --raw --noheadings --output LABEL,STATE | awk '$2 == "old
 	[ "$(hwkey validate --raw --noheadings --output STATUS,UNDER | sort -u | wc -l)" = 1 ]
 	[ "$(hwkey pks-list --noheadings | wc -l)" = 1 ]
 }
+
+@test "a locked consumer makes and revokes no wrapping keys, but what is under one opens" {
+	hwkey pks-genkey -q web
+	sealed --wrapping-key web
+	hwkey pks-lock os
+	fails 4 'locked until the next boot' hwkey pks-genkey mail
+	fails 4 'locked until the next boot' hwkey pks-genkey --revoke web
+	[ "$(hwkey unseal "$f")" = data ]
+	boot 2
+	hwkey pks-genkey -q --revoke web
+}
