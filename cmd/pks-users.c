@@ -34,7 +34,8 @@ static bool is_under(const struct blob *token, const unsigned char id[16])
 	struct err ignored;
 	struct token t;
 
-	return token_parse(token->data, token->len, &t, &ignored) == 0 && !memcmp(t.wrapping_key, id, sizeof(t.wrapping_key));
+	return token_parse(token->data, token->len, &t, &ignored) == 0 &&
+	       !memcmp(t.wrapping_key, id, sizeof(t.wrapping_key));
 }
 
 static int see(void *ctx, const struct luks_row *row, struct err *e)
