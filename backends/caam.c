@@ -23,11 +23,12 @@ const struct backend backend_caam = {
 static int probe(const struct env *env, struct device **list, struct err *e)
 {
 	char device[64], ring[64];
-	bool has_ring = sys_bound(env, "caam_jr", ring, sizeof(ring));
+	bool has_ring;
 	int r;
 
 	if (!sys_bound(env, "caam", device, sizeof(device)))
 		return -ENODEV;
+	has_ring = sys_bound(env, "caam_jr", ring, sizeof(ring));
 	r = device_add(list, &backend_caam, env, "caam", "CAAM", has_ring ? DEVICE_ONLINE : DEVICE_OFFLINE,
 		       has_ring ? "key of this chip, if its boot is closed (HAB)" : "no job ring: 'modprobe caam_jr'", e);
 	if (r == 0)

@@ -53,13 +53,13 @@ static bool tee_read(const struct env *env, struct tee *ret)
 static int probe(const struct env *env, struct device **list, struct err *e)
 {
 	struct tee t;
-	bool node = sys_exists(env, "/dev/tee0");
 	char text[128];
 	int r;
 
 	if (!tee_read(env, &t))
 		return -ENODEV;
-	(void)snprintf(text, sizeof(text), "%s%s", service_names[t.service], node ? "" : "; no '/dev/tee0'");
+	(void)snprintf(text, sizeof(text), "%s%s", service_names[t.service],
+		       sys_exists(env, "/dev/tee0") ? "" : "; no '/dev/tee0'");
 	r = device_add(list, &backend_tee, env, "tee0", "OP-TEE",
 		       t.service == SERVICE_BOUND ? DEVICE_ONLINE : DEVICE_OFFLINE, text, e);
 	if (r == 0 && t.revision[0])

@@ -2,7 +2,6 @@
 /* Opening and reading the repository. */
 #include "repo-internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "cleanup.h"
 #include "err.h"
 #include "file.h"
+#include "sys.h"
 
 static int open_dir(struct repo *repo, unsigned flags, struct err *e)
 {
@@ -341,40 +341,37 @@ static int sort_words(const struct words *w, char ***ret, struct err *e)
 	return 0;
 }
 
-static int scan(const struct repo *repo,
-		int (*add)(const struct repo *, struct words *, const char *file, struct err *), struct words *w,
-		struct err *e)
-{
-	int r = 0, fd = openat(repo->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *d;
+struct scan {
+	const struct repo *repo;
+	int (*add)(const struct repo *, struct words *, const char *file, struct err *);
+	struct words w;
+	struct err *e;
+	int failed;		/* what .add returned */
+};
 
-	if (!dir) {
-		r = err_sys(e, "cannot list repository '%s'", repo->path);
-		if (fd >= 0)
-			(void)close(fd);
-		return r;
-	}
-	while (r == 0 && (errno = 0, d = readdir(dir)))
-		r = add(repo, w, d->d_name, e);
-	if (r == 0 && errno)
-		r = err_sys(e, "cannot list repository '%s'", repo->path);
-	(void)closedir(dir);
-	return r;
+static int scan_name(void *ctx, const char *file)
+{
+	struct scan *s = ctx;
+
+	return s->failed = s->add(s->repo, &s->w, file, s->e);
 }
 
 static int list(const struct repo *repo,
 		int (*add)(const struct repo *, struct words *, const char *file, struct err *), char ***ret,
 		size_t *ret_n, struct err *e)
 {
-	struct words w = { 0 };
-	int r = repo->dirfd < 0 ? 0 : scan(repo, add, &w, e);
+	struct scan s = { .repo = repo, .add = add, .e = e };
+	int r = repo->dirfd < 0 ? 0 : dir_names(repo->dirfd, scan_name, &s);
 
+	if (r < 0 && !s.failed) {
+		errno = -r;
+		r = err_sys(e, "cannot list repository '%s'", repo->path);
+	}
 	if (r == 0)
-		r = sort_words(&w, ret, e);
+		r = sort_words(&s.w, ret, e);
 	if (r == 0)
-		*ret_n = w.n;
-	free(w.text);
+		*ret_n = s.w.n;
+	free(s.w.text);
 	return r;
 }
 

@@ -12,6 +12,8 @@
 #include "cleanup.h"
 #include "env.h"
 
+enum { ENTRIES_SIZE = 32768 };	/* bytes of a directory, read at once: as much as readdir() takes */
+
 static int place(const struct env *env, const char *path, char ret[PATH_MAX])
 {
 	int n;
@@ -193,24 +195,20 @@ bool bytes_have_string(const char *data, size_t len, const char *word)
 
 int dir_names(int dirfd, int (*see)(void *ctx, const char *name), void *ctx)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-	int r = 0;
+	_Alignas(struct dirent64) char entries[ENTRIES_SIZE];
+	ssize_t n = 0;
+	int r = lseek(dirfd, 0, SEEK_SET) < 0 ? -errno : 0;
 
-	if (!d) {
-		r = -errno;
-		if (fd >= 0)
-			(void)close(fd);
-		return r;
+	while (r == 0 && (n = getdents64(dirfd, entries, sizeof(entries))) > 0) {
+		const struct dirent64 *entry = (const void *)entries;
+
+		for (ssize_t at = 0; r == 0 && at < n; entry = (const void *)(entries + at)) {
+			at += entry->d_reclen;
+			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+				r = see(ctx, entry->d_name);
+		}
 	}
-	while (r == 0 && (errno = 0, entry = readdir(d)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			r = see(ctx, entry->d_name);
-	if (r == 0)
-		r = -errno;
-	(void)closedir(d);
-	return r;
+	return r == 0 && n < 0 ? -errno : r;
 }
 
 struct names { char *text; size_t len, size, n; };
