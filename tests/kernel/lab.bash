@@ -14,6 +14,10 @@ need() {
 	done
 }
 
+# "${as_root[@]}" COMMAND...: what it writes, and what this user has written, is root's to it, as it is to be in a guest.
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(unshare -r)
+
 # note DIR: what is in it, before it gets its name in the cache. whole DIR: it is still that, all of it, when it is taken:
 # half a kernel would be a riddle.
 note() {
