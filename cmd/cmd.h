@@ -69,6 +69,8 @@ int complete(struct hwkey *, int argc, const char **argv);	/* hwkey --complete W
 int read_secret_file(const char *file, size_t max, struct secret *ret, struct err *e);
 /* The same for what is not secret: whoever may read it. */
 int read_plain_file(const char *file, size_t max, struct blob *ret, struct err *e);
+/* A file, 0600, durable, whole or not at all. EEXIST unless REPLACE. */
+int write_plain_file(const char *path, const struct blob *, bool replace, struct err *e);
 /* Whether write_secret_output() would begin: before what cannot be undone is done. */
 int check_secret_output(const char *output, bool force_tty, struct err *e);
 /* To OUTPUT (NULL or "-": standard output). A file is created 0600, never overwritten, there whole or not at all. */

@@ -59,6 +59,19 @@ int read_plain_file(const char *file, size_t max, struct blob *ret, struct err *
 	return r < 0 ? err_prefix(e, "'%s'", file) : 0;
 }
 
+int write_plain_file(const char *path, const struct blob *b, bool replace, struct err *e)
+{
+	const struct output_to to = { .path = path, .replace = replace, .fd = -1 };
+	AUTO_OUTPUT struct output out = OUTPUT_NONE;
+	int r = output_open(&out, &to, e);
+
+	if (r == 0)
+		r = output_create(&out, e);
+	if (r == 0)
+		r = output_write(&out, b->data, b->len, e);
+	return r < 0 ? r : output_publish(&out, e);
+}
+
 static int check_stdout(bool force_tty, struct err *e)
 {
 	if (isatty(STDOUT_FILENO) && !force_tty)

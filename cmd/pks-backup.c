@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "lib/file.h"
-#include "lib/output.h"
 #include "lib/sys.h"
 
 struct opts { char *store, *passphrase_file; uint32_t if_changed; bool passphrase, force; };
@@ -115,21 +114,6 @@ static int is_due(struct hwkey *hw, const struct opts *o, const struct device *d
 
 /* ----------------------------------------------------------------------------------------------------------------- */
 
-static int write_file(const struct opts *o, const char *path, const struct blob *b, struct err *e)
-{
-	const struct output_to to = { .path = path, .replace = o->force, .fd = -1 };
-	AUTO_OUTPUT struct output out = OUTPUT_NONE;
-	int r = output_open(&out, &to, e);
-
-	if (r == 0)
-		r = output_create(&out, e);
-	if (r == 0)
-		r = output_write(&out, b->data, b->len, e);
-	if (r == 0)
-		r = output_publish(&out, e);
-	return r == -EEXIST && !o->force ? err_hint(e, "--force replaces it") : r;
-}
-
 static int back_up(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,
 		   const char *to, bool to_dir, struct err *e)
 {
@@ -150,7 +134,9 @@ static int back_up(struct hwkey *hw, const struct opts *o, const struct device *
 	name_format(info.uuid, info.generation, name, sizeof(name));
 	if (snprintf(path, sizeof(path), to_dir ? "%s/%s" : "%s", to, name) >= (int)sizeof(path))
 		return err_set(e, ENAMETOOLONG, "name of the backup is too long");
-	r = write_file(o, path, &b, e);
+	r = write_plain_file(path, &b, o->force, e);
+	if (r == -EEXIST && !o->force)
+		return err_hint(e, "--force replaces it");
 	if (r == 0)
 		note(&hw->env, "generation %llu is in '%s'", (unsigned long long)info.generation, path);
 	return r;

@@ -18,8 +18,7 @@ static const struct opt opts[] = {
 	OPT_FLAG(struct opts, root_only, "root-key-only", 0, "Put back only what opens the keystore; the objects stay"),
 	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE", "The backup's passphrase ('-': standard input)",
 		.complete = COMPLETE_FILE),
-	OPT_STR(struct opts, tsk_file, "tsk-file", 0, "FILE", "The trusted system key that it was made under",
-		.complete = COMPLETE_FILE),
+	PKS_OPT_TSK(struct opts, tsk_file),
 	PKS_OPT_PASSWORD(struct opts, password_file),
 	PKS_OPT_STORE(struct opts, store),
 	{ 0 }

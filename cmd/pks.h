@@ -61,6 +61,10 @@ int pks_read_password(const char *file, struct secret *ret, struct err *e);
 /* From FILE, or if NULL as ask_new_secret() gets it: something that can be typed. */
 int pks_new_passphrase(struct hwkey *, const char *file, const char *credential, const char *prompt, struct secret *ret,
 		       struct err *e);
+enum { PKS_TSK_FILE_MAX = 4096 };	/* bytes: what a file of a trusted system key surely is not longer than */
+#define PKS_OPT_TSK(s, m) \
+	OPT_STR(s, m, "tsk-file", 0, "FILE", "The trusted system key ('-': standard input)", .complete = COMPLETE_FILE)
+
 /* Reads it, if FILE is given, and lets the keystore know it: it must stay until hw->env.pks_password is NULL again. */
 int pks_give_password(struct hwkey *, const char *file, struct secret *password, struct err *e);
 /* NAME,NAME,...; NULL: none. */

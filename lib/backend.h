@@ -301,6 +301,20 @@ struct store_ops {
 	 */
 	int (*restore)(const struct device *, const struct blob *backup, const struct restore *,
 		       struct backup_info *ret_info, struct err *e);
+	/*
+	 * What import() gives another store, under the trusted system key (NULL: asked for). From then on the store takes
+	 * no changes; *ret_begun: only since this call. ENOENT: it has no such key; EACCES: it is another one.
+	 */
+	int (*export_)(const struct device *, const struct secret *tsk, struct blob *ret, bool *ret_begun, struct err *e);
+	int (*export_cancel)(const struct device *, struct err *e);	/* ENOENT: it was not exported */
+	/* The objects go, once RECEIPT proves that they are elsewhere: EACCES. */
+	int (*export_finish)(const struct device *, const char *receipt, struct err *e);
+	/*
+	 * Into a store without objects: ENOTEMPTY. The same again does nothing. ENOENT: there is none, or it has no trusted
+	 * system key; EACCES: it has another one.
+	 */
+	int (*import)(const struct device *, const struct blob *, const struct secret *tsk, char ret_receipt[33],
+		      struct err *e);
 };
 
 /* ------------------------------------------------------------------------------------------------------------- */

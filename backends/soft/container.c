@@ -65,7 +65,7 @@ int container_parse(const void *data, size_t len, struct container *ret, struct 
 		return err_set(e, EBADMSG, "not a container of the keystore");
 	header_decode(data, &c);
 	header_encode(&c, again);
-	if (memcmp(data, again, TAG_AT) != 0 || c.flags > 15)
+	if (memcmp(data, again, TAG_AT) != 0 || c.flags > 31)
 		return err_set(e, EBADMSG, "not a container of the keystore");
 	if (c.pending && !size_is_good(c.pending))
 		return err_set(e, EBADMSG, "container has an impossible size");

@@ -31,6 +31,7 @@ enum {
 enum container_flags {
 	CONTAINER_BACKUP = 1, CONTAINER_EXPORT = 2, CONTAINER_DISABLED = 4,
 	CONTAINER_POWER11 = 8,		/* up to PARTITION_SIZE_MAX, not half of it */
+	CONTAINER_MOVED = 16,		/* exported: this generation says to which file, and none follows */
 };
 
 struct container {

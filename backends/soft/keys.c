@@ -52,6 +52,8 @@ static int protect(const struct device *dev, const struct wrap_params *p, const 
 	if (r == 0)
 		r = root_check_private(dev, e);
 	if (r == 0)
+		r = store_check_moved(&s, e);
+	if (r == 0)
 		r = token_wrap(&s, &w, &t, clear, binding, ret, e);
 	if (r == 0)
 		store_note(&s);

@@ -15,6 +15,7 @@
 #include "anchor.h"
 #include "erase.h"
 #include "keys.h"
+#include "migrate.h"
 #include "restore.h"
 #include "tsk.h"
 
@@ -435,6 +436,10 @@ const struct store_ops soft_store_ops = {
 	.backup = soft_backup,
 	.backup_look = soft_backup_look,
 	.restore = soft_restore,
+	.export_ = soft_export,
+	.export_cancel = soft_export_cancel,
+	.export_finish = soft_export_finish,
+	.import = soft_import,
 	.slot_add = slot_add,
 	.slot_remove = slot_remove,
 	.tsk = tsk_show,

@@ -27,7 +27,7 @@ static const struct soft_slot *row_of(enum slot_type type)
 	return NULL;
 }
 
-static void describe(const struct backup *b, struct backup_info *ret)
+void backup_describe(const struct backup *b, struct backup_info *ret)
 {
 	*ret = (struct backup_info){ .generation = b->header.generation, .time = b->header.time };
 	uuid_format(b->header.partition, ret->uuid);
@@ -84,7 +84,7 @@ int soft_backup(const struct device *dev, const struct secret *passphrase, struc
 		r = backup_parse(file.data, file.len, &b, e);
 	if (r < 0)
 		return r;
-	describe(&b, ret_info);
+	backup_describe(&b, ret_info);
 	*ret = TAKE(file);
 	return 0;
 }
@@ -126,8 +126,7 @@ static bool is_under(const struct backup *b, const struct device *dev)
 	       !memcmp(id, b->slot.root_id, ROOT_ID);
 }
 
-/* What opens it, for who has not given it. */
-static int ask(const struct env *env, enum slot_type type, struct secret *ret, struct err *e)
+int backup_ask(const struct env *env, enum slot_type type, struct secret *ret, struct err *e)
 {
 	bool tsk = type == SLOT_TSK;
 	const char *name = tsk ? row_of(type)->credential : "hwkey.pks-backup-passphrase";
@@ -148,7 +147,7 @@ static int backup_root(const struct device *dev, const struct backup *b, const s
 	if (is_under(b, dev))
 		return secret_copy(ret, session_of(dev)->root, ROOT_KEY, e);
 	if (!given)
-		r = ask(dev->env, b->slot.type, &asked, e);
+		r = backup_ask(dev->env, b->slot.type, &asked, e);
 	if (r == 0)
 		r = secret_alloc(ret, ROOT_KEY, e);
 	if (r == 0)
@@ -156,7 +155,7 @@ static int backup_root(const struct device *dev, const struct backup *b, const s
 	return r < 0 ? err_prefix(e, "backup") : 0;
 }
 
-static int backup_read(const struct blob *file, uint32_t kind, struct backup *ret, struct err *e)
+int backup_read(const struct blob *file, uint32_t kind, struct backup *ret, struct err *e)
 {
 	int r = backup_parse(file->data, file->len, ret, e);
 
@@ -181,7 +180,7 @@ int soft_backup_look(const struct device *dev, const struct blob *file, struct b
 		return err_set(e, EXDEV, "of another keystore, or of another root key than it has now");
 	r = snapshot_open(&b, session_of(dev)->root, 0, &n, e);
 	if (r == 0)
-		describe(&b, ret);
+		backup_describe(&b, ret);
 	return r;
 }
 
@@ -367,7 +366,8 @@ static int take_over(struct store *s, const struct backup *b, struct snapshot *n
 	s->objects = n->objects;
 	now->size = n->size;
 	now->pending = pending > n->size ? pending : 0;
-	now->flags = (now->flags | b->header.flags) & CONTAINER_POWER11;
+	now->flags = ((now->flags | b->header.flags) & CONTAINER_POWER11) | (b->header.flags & CONTAINER_MOVED);
+	s->moved = false;
 	now->anchor = lost ? b->header.anchor : now->anchor;
 	now->counter = lost ? b->header.counter : now->counter;
 	return 0;
@@ -384,8 +384,7 @@ static int keep_lost(struct store *s, struct err *e)
 	return dir_sync(s->dir, e);
 }
 
-/* The generation before stays in its file until the new one was read back; then both files hold the new contents. */
-static int commit_both(struct store *s, struct err *e)
+int store_commit_both(struct store *s, struct err *e)
 {
 	int r = 0;
 
@@ -422,7 +421,7 @@ static int restore_into(struct store *s, const struct backup *b, const struct re
 		r = take_over(s, b, &n, e);
 	if (r == 0 && lost)
 		r = keep_lost(s, e);
-	return r < 0 ? r : commit_both(s, e);
+	return r < 0 ? r : store_commit_both(s, e);
 }
 
 /* The device's session is that of the backup's root key: what opens the keystore is lost, or all of it. */
@@ -549,6 +548,6 @@ int soft_restore(const struct device *dev, const struct blob *file, const struct
 	if (r == 0)
 		r = restore(dev, &b, how, e);
 	if (r == 0 && ret_info)
-		describe(&b, ret_info);
+		backup_describe(&b, ret_info);
 	return r;
 }

@@ -327,11 +327,23 @@ int store_misses(const struct store *s, struct err *e)
 	return err_set(e, ENOENT, "not found");
 }
 
+int store_check_moved(const struct store *s, struct err *e)
+{
+	if (!s->moved)
+		return 0;
+	if (s->now.flags & CONTAINER_DISABLED)
+		return err_set(e, ENXIO, "keystore '%s' was moved to another system", s->name);
+	return err_set(e, EPERM, "keystore '%s' was exported and takes no changes: 'hwkey pks-export --cancel' undoes that",
+		       s->name);
+}
+
 /* Who only reads sees one that this boot enables as what it is: empty. */
 static int check_enabled(const struct store *s, unsigned flags, struct err *e)
 {
 	if (!(s->now.flags & CONTAINER_DISABLED) || flags & STORE_DISABLED || (s->now.pending && !s->boot.here))
 		return 0;
+	if (s->moved)
+		return store_check_moved(s, e);
 	if (strcmp(s->name, SOFT_LOCAL) != 0)
 		return err_set(e, ENXIO, "keystore '%s' is disabled: 'hwkey pks-config --store %s --size 64K' enables it",
 			       s->name, s->name);
@@ -363,6 +375,18 @@ static int load_boot(struct store *s, unsigned flags, struct err *e)
 	return flags & STORE_KEYS ? 0 : r;
 }
 
+/* Once per device; who writes is refused. */
+static void tell_moved(const struct store *s)
+{
+	const struct env *env = s->dev->env;
+
+	if (!s->moved || s->lock >= 0 || session_of(s->dev)->told)
+		return;
+	session_of(s->dev)->told = true;
+	if (env->note)
+		env->note(env, "keystore '%s' was exported: what is here may have changed elsewhere", s->name);
+}
+
 static int load_all(struct store *s, unsigned flags, struct err *e)
 {
 	int r = store_load(s, s->dev->id, e);
@@ -371,15 +395,18 @@ static int load_all(struct store *s, unsigned flags, struct err *e)
 		lose(s);
 		return 0;
 	}
+	s->moved = r == 0 && s->now.flags & CONTAINER_MOVED;
 	if (r == 0)
 		r = load_boot(s, flags, e);
 	if (r == 0 && flags & STORE_WRITE)
 		r = store_apply_pending(s, e);
 	if (r == 0)
 		r = check_enabled(s, flags, e);
-	if (r == 0)
-		tell_damage(s);
-	return r;
+	if (r < 0)
+		return r;
+	tell_damage(s);
+	tell_moved(s);
+	return 0;
 }
 
 int store_lock(struct store *ret, const struct device *dev, struct err *e)
@@ -563,8 +590,10 @@ int store_commit(struct store *s, struct err *e)
 {
 	AUTO_BLOB struct blob b = { 0 };
 	struct container next = s->now;
-	int r;
+	int r = store_check_moved(s, e);
 
+	if (r < 0)
+		return r;
 	next.generation++;
 	next.time = (uint64_t)time(NULL);
 	memcpy(next.previous, s->hash, CRYPTO_HASH);

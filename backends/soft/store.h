@@ -52,6 +52,7 @@ struct store {
 	unsigned newest;		/* 0: it is in .files[0], 1: in .files[1] */
 	bool no_wait;			/* the next commit does not wait for the disk: store_flush() does */
 	bool created;			/* by this store_open() */
+	bool moved;			/* it was exported, and takes no changes */
 	enum other other;
 	size_t other_len;		/* of the other file: 0 if it is missing */
 };
@@ -66,6 +67,7 @@ struct store {
 int store_open(struct store *ret, const struct device *, unsigned flags, struct err *e);
 /* Makes .objects the next generation, durable on return. On error the old generation stays. */
 int store_commit(struct store *, struct err *e);
+int store_check_moved(const struct store *, struct err *e);	/* EPERM if it takes no changes */
 /*
  * Waits until the newest generation is on disk, if it may not be: one that was committed without waiting, in this boot. On
  * error it is lost.

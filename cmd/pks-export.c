@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "pks.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct opts { char *store, *tsk_file, *confirm; bool cancel; };
+CMD_OPTS(struct opts);
+
+static const struct opt opts[] = {
+	OPT_STR(struct opts, confirm, "confirm", 0, "RECEIPT", "Erase what was exported: pks-import gave this"),
+	OPT_FLAG(struct opts, cancel, "cancel", 0, "Let the keystore take changes again"),
+	PKS_OPT_TSK(struct opts, tsk_file),
+	PKS_OPT_STORE(struct opts, store),
+	{ 0 }
+};
+
+/* Who cannot write the file shall not have a keystore that waits for it. */
+static int export(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,
+		  const char *path, struct err *e)
+{
+	AUTO_SECRET struct secret tsk = { 0 };
+	AUTO_BLOB struct blob b = { 0 };
+	struct err dropped;
+	bool begun = false;
+	int r = check_secret_output(path, true, e);
+
+	if (r == 0 && o->tsk_file)
+		r = read_secret_file(o->tsk_file, PKS_TSK_FILE_MAX, &tsk, e);
+	if (r == 0)
+		r = ops->export_(dev, o->tsk_file ? &tsk : NULL, &b, &begun, e);
+	if (r < 0)
+		return r;
+	r = write_plain_file(path, &b, false, e);
+	if (r < 0 && begun && ops->export_cancel(dev, &dropped) < 0)
+		return err_hint(e, "the keystore stays marked as exported: --cancel undoes that");
+	if (r == 0)
+		note(&hw->env, "the keystore takes no changes from now on: --confirm erases it when it is in its new "
+		     "place, --cancel takes it back");
+	return r;
+}
+
+static int check(const struct opts *o, const struct args *args, struct err *e)
+{
+	if (o->confirm && o->cancel)
+		return err_set(e, EINVAL, "--confirm and --cancel exclude each other");
+	if ((o->confirm || o->cancel) && (args->argc || o->tsk_file))
+		return err_set(e, EINVAL, "--confirm and --cancel need no file");
+	if (!o->confirm && !o->cancel && (!args->argc || !strcmp(args->argv[0], "-")))
+		return err_set(e, EINVAL, "a file to export to is missing");
+	return 0;
+}
+
+static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
+{
+	const struct opts *o = values;
+	const struct store_ops *ops;
+	struct device *dev;
+	int r = check(o, args, e);
+
+	if (r == 0)
+		r = pks_open(hw, o->store, &dev, &ops, e);
+	if (r == 0 && !ops->export_)
+		r = err_set(e, EOPNOTSUPP, "keystore '%s' cannot be moved", dev->id);
+	if (r < 0)
+		return r;
+	if (o->confirm)
+		return ops->export_finish(dev, o->confirm, e);
+	if (!o->cancel)
+		return export(hw, o, dev, ops, args->argv[0], e);
+	r = ops->export_cancel(dev, e);
+	if (r == 0)
+		note(&hw->env, "if the export was imported elsewhere, both are in use now");
+	return r;
+}
+
+const struct cmd cmd_pks_export = {
+	.name = "pks-export",
+	.synopsis = "[FILE]",
+	.summary = "Move the platform keystore to another system: give it away",
+	.opts = opts,
+	.max_args = 1,
+	.complete = { COMPLETE_FILE },
+	.needs = NEED_DEVICES,
+	.run = run,
+};

@@ -1,0 +1,179 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# A keystore moves to another system.
+
+setup() {
+	load helpers
+	f=$BATS_TEST_TMPDIR/f here=$BATS_TEST_TMPDIR/here there=$BATS_TEST_TMPDIR/there
+	boot 1
+	HWKEY_PKS_DIR=$there
+	hwkey pks-config -q --size 8K
+	hwkey pks-tsk -q --new "$f.tsk"
+	hwkey pks-tsk -q --set "$f.tsk"
+	HWKEY_PKS_DIR=$here
+}
+
+put() { printf %s "$2" | hwkey pks-write --quiet "${@:3}" "$1" -; }
+there() { HWKEY_PKS_DIR=$there "$@"; }
+labels() { hwkey pks-list -q --raw --noheadings --output LABEL | tr '\n' ' '; }
+state() { find "$1" -type f -exec sha256sum {} + | sort; }
+# ready: this keystore has an object, and the trusted system key of the other one
+ready() {
+	put a data
+	hwkey pks-tsk -q --set "$f.tsk"
+}
+export_() { hwkey pks-export -q --tsk-file "$f.tsk" "$@"; }
+
+@test "pks-export: all objects and wrapping keys go, and are erased once they are there" {
+	ready
+	put i unchanging --policy immutable
+	put fw data --consumer firmware --policy worldreadable
+	hwkey generate -q k1
+	printf secret | hwkey seal -q -o "$f.sealed" -
+	put t here --policy transient
+	[[ $(hwkey pks-export -q --tsk-file "$f.tsk" "$f" 2>&1) == *'transient objects stay here'* ]]
+	[ "$(stat -c %a "$f")" = 600 ]
+	not grep -q unchanging "$f"
+	receipt=$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")
+	[ ${#receipt} = 32 ]
+	[ "$(there labels)" = 'fw a default-wrapping-key i ' ]
+	[ "$(there hwkey pks-read i)" = unchanging ]
+	there fails 4 "policy 'immutable'" hwkey pks-remove i
+	there hwkey validate k1
+	[ "$(there hwkey unseal "$f.sealed")" = secret ]
+	# the same again only tells the receipt again
+	before=$(state "$there")
+	[ "$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")" = "$receipt" ]
+	[ "$(state "$there")" = "$before" ]
+	there hwkey rewrap -q --to-new k1
+	there hwkey validate k1
+	fails 4 'receipt is not of the export' hwkey pks-export -q --confirm 00112233445566778899aabbccddeeff
+	fails 4 'receipt is not of the export' hwkey pks-export -q --confirm x
+	[ "$(hwkey pks-read -q a)" = data ]
+	hwkey pks-export -q --confirm "$receipt"
+	fails 5 'was moved to another system' hwkey pks-read a
+	fails 5 'was moved to another system' hwkey pks-export --cancel
+	fails 5 'was moved to another system' hwkey pks-config --size 64K
+	not grep -q unchanging -r "$here"
+}
+
+@test "pks-export: the source takes no changes, and says so to who reads" {
+	ready
+	hwkey generate -q k1
+	export_ "$f"
+	[ "$(hwkey pks-read a 2>"$f.err")" = data ]
+	grep -q "keystore 'local' was exported: what is here may have changed elsewhere" "$f.err"
+	hwkey validate -q k1
+	before=$(state "$here")
+	printf x | fails 4 "was exported and takes no changes: 'hwkey pks-export --cancel'" hwkey pks-write -q b -
+	fails 4 'takes no changes' hwkey pks-remove -q a
+	fails 4 'takes no changes' hwkey generate -q k2
+	printf x | fails 4 'takes no changes' hwkey seal -q -o "$f.s" -
+	fails 4 'takes no changes' hwkey rewrap -q --to-new k1
+	boot 2
+	fails 4 'takes no changes' hwkey pks-config -q --power11
+	[ "$(state "$here")" = "$before" ]
+	# a file that was lost can be made again, and is as good
+	export_ "$f.again"
+	[ "$(state "$here")" = "$before" ]
+	receipt=$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f.again")
+	[ "$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")" = "$receipt" ]
+	[[ $(hwkey pks-export --cancel 2>&1) == *'both are in use now'* ]]
+	put b data
+	fails 3 'was not exported' hwkey pks-export --cancel
+	fails 3 'was not exported' hwkey pks-export --confirm "$receipt"
+	export_ "$f.2"
+	fails 4 'receipt is not of the export' hwkey pks-export -q --confirm "$receipt"
+}
+
+@test "pks-export: nothing is marked when it cannot be made" {
+	put a data
+	fails 3 "no trusted system key; 'hwkey pks-tsk' sets" hwkey pks-export --tsk-file "$f.tsk" "$f"
+	hwkey pks-tsk -q --set "$f.tsk"
+	before=$(state "$here")
+	fails 4 'backup needs its trusted system key' hwkey pks-export --batch "$f"
+	hwkey pks-tsk -q --new "$f.other"
+	fails 4 'another trusted system key' hwkey pks-export --tsk-file "$f.other" "$f"
+	install -m 600 /dev/null "$f.empty"
+	fails 2 'not a trusted system key' hwkey pks-export --tsk-file "$f.empty" "$f"
+	fails 2 'a file to export to is missing' hwkey pks-export
+	fails 2 'exclude each other' hwkey pks-export --cancel --confirm x
+	fails 2 'need no file' hwkey pks-export --cancel "$f"
+	touch "$f"
+	fails 7 'exists already' hwkey pks-export --tsk-file "$f.tsk" "$f"
+	fails 3 'cannot open directory' hwkey pks-export --tsk-file "$f.tsk" "$f.none/x"
+	[ "$(state "$here")" = "$before" ]
+	HWKEY_PKS_DIR=$BATS_TEST_TMPDIR/none
+	fails 3 'not initialised' hwkey pks-export --tsk-file "$f.tsk" "$f.x"
+	[ ! -e "$HWKEY_PKS_DIR" ]
+}
+
+@test "pks-import: without a keystore, or with another key, it writes nothing" {
+	ready
+	export_ "$f"
+	HWKEY_PKS_DIR=$BATS_TEST_TMPDIR/none
+	fails 3 'not initialised' hwkey pks-import --tsk-file "$f.tsk" "$f"
+	[ ! -e "$HWKEY_PKS_DIR" ]
+	hwkey pks-config -q --size 8K
+	before=$(state "$HWKEY_PKS_DIR")
+	fails 3 "no trusted system key; 'hwkey pks-tsk --set'" hwkey pks-import --tsk-file "$f.tsk" "$f"
+	[ "$(state "$HWKEY_PKS_DIR")" = "$before" ]
+	hwkey pks-tsk -q --new "$f.other"
+	hwkey pks-tsk -q --set "$f.other"
+	before=$(state "$HWKEY_PKS_DIR")
+	fails 4 'export is under another trusted system key' hwkey pks-import --batch "$f"
+	fails 4 'export is under another trusted system key' hwkey pks-import --tsk-file "$f.other" "$f"
+	[ "$(state "$HWKEY_PKS_DIR")" = "$before" ]
+	HWKEY_PKS_DIR=$there
+	before=$(state "$there")
+	fails 4 'another trusted system key' hwkey pks-import --tsk-file "$f.other" "$f"
+	fails 4 'needs its trusted system key' hwkey pks-import --batch "$f"
+	[ "$(state "$there")" = "$before" ]
+}
+
+@test "pks-import: into a keystore that is empty, and large enough, and is another one" {
+	ready
+	for n in 1 2 3 4 5; do head -c 2000 /dev/zero | hwkey pks-write -q "o$n" -; done
+	export_ "$f"
+	fails 4 'takes no changes' hwkey pks-import --tsk-file "$f.tsk" "$f"
+	hwkey pks-export -q --cancel
+	fails 7 'of this very keystore' hwkey pks-import --tsk-file "$f.tsk" "$f"
+	HWKEY_PKS_DIR=$there
+	before=$(state "$there")
+	fails 8 "'hwkey pks-config --size' makes the keystore larger" hwkey pks-import --tsk-file "$f.tsk" "$f"
+	[ "$(state "$there")" = "$before" ]
+	boot 2
+	hwkey pks-config -q --size 16K
+	put x data
+	fails 7 'needs one that is empty' hwkey pks-import --tsk-file "$f.tsk" "$f"
+	hwkey pks-remove -q x
+	hwkey pks-import -q --tsk-file "$f.tsk" "$f"
+	[ "$(labels)" = 'a o1 o2 o3 o4 o5 ' ]
+	put y data
+	fails 7 'needs one that is empty' hwkey pks-import --tsk-file "$f.tsk" "$f"
+}
+
+@test "pks-import: takes exports only, and none that is damaged" {
+	ready
+	hwkey pks-backup -q "$f.backup"
+	export_ "$f"
+	there fails 6 "a backup, not an export: 'hwkey pks-restore' takes it" hwkey pks-import --tsk-file "$f.tsk" "$f.backup"
+	fails 6 "an export, not a backup: 'hwkey pks-import' takes it" hwkey pks-restore "$f"
+	before=$(state "$there")
+	for at in 0 20 40 110 250 260 290 320 400 470 700; do
+		cp "$f" "$f.x"
+		printf '\xa5\x5a\xa5' | dd of="$f.x" bs=1 seek="$at" conv=notrunc status=none
+		there fails 6 : hwkey pks-import --tsk-file "$f.tsk" "$f.x"
+	done
+	head -c 4000 "$f" >"$f.x"
+	there fails 6 : hwkey pks-import --tsk-file "$f.tsk" "$f.x"
+	[ "$(state "$there")" = "$before" ]
+}
+
+@test "pks-import: a receipt that cannot be written is an error, and is told again" {
+	ready
+	export_ "$f"
+	there fails 1 'receipt cannot be written' bash -c "hwkey pks-import -q --tsk-file '$f.tsk' '$f' >&-"
+	receipt=$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")
+	hwkey pks-export -q --confirm "$receipt"
+}
