@@ -220,6 +220,13 @@ across() {
 	hwkey generate -q k
 	hwkey rewrap -q --to-new k
 	is 4 hwkey pks-remove a
+	echo 'pass phrase' >f
+	mkdir copies
+	hwkey pks-backup -q --passphrase-file f copies
+	hwkey pks-restore -q --passphrase-file f copies/*
+	is 4 put a more --replace
+	is 4 hwkey pks-remove a
+	is 7 hwkey pks-config --size 0
 	[ "$(hwkey pks-read a)" = data ]
 }
 

@@ -128,6 +128,7 @@ of() { hwkey pks-config --store "$1" --json | jq -c ".keystore[0].$2"; }
 @test "pks: a keystore goes when it is disabled, and the first one never" {
 	make mail
 	put mail a data
+	hwkey pks-lock firmware --store mail
 	fails 7 'is not disabled' hwkey pks-config --remove --store mail
 	fails 7 'holds 1 object' hwkey pks-config --size 0 --store mail
 	hwkey pks-remove -q a --store mail
@@ -144,8 +145,9 @@ of() { hwkey pks-config --store "$1" --json | jq -c ".keystore[0].$2"; }
 	[ "$(cd "$HWKEY_PKS_DIR/system" && echo *)" = 'local.A local.B root.plain' ]
 	hwkey pks-config --size 0
 	fails 2 "keystore 'local' is the system's own" hwkey pks-config --remove --store local
-	make mail
+	make mail		# the same boot still
 	put mail a data
+	[ "$(of mail locked)" = '["firmware"]' ]
 }
 
 @test "pks: containers under another name are refused" {
