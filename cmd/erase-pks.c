@@ -23,7 +23,8 @@ static int tell_keys(struct hwkey *hw, struct err *e)
 		    key_parse(entry.token.data, entry.token.len, &key, &dropped) < 0 || key.type != KEY_LOCAL)
 			continue;
 		volumes = props_get(&entry.props, "volumes") ?: "";
-		warn(&hw->env, "key '%s' never opens again%s%s", names[i], *volumes ? ", nor by it " : "", volumes);
+		warn(&hw->env, "key '%s' never opens again%s%s", names[i],
+		     *volumes ? ", nor does what only it opens: " : "", volumes);
 	}
 	return r;
 }

@@ -24,7 +24,8 @@ int store_check_erased(int top, const struct env *env, struct err *e)
 {
 	if (faccessat(top, SOFT_ERASE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	return err_set(e, EINPROGRESS, "keystore '%s' is being erased: after a reboot 'hwkey secure-erase --pks' finishes that",
+	return err_set(e, EINPROGRESS,
+		       "keystore '%s' is being erased: after a reboot 'hwkey secure-erase --pks' finishes that",
 		       env->pks_dir);
 }
 
@@ -141,7 +142,11 @@ static int forget_boot(const struct env *env, const unsigned char uuid[UUID_SIZE
 	r = sysroot_path(env, rel, path, sizeof(path), e);
 	if (r == 0)
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return r < 0 || fd < 0 ? r : file_wipe_at(fd, "boot", e);
+	if (r == 0 && fd >= 0)
+		r = file_wipe_at(fd, "boot", e);
+	if (r == 0)
+		(void)rmdir(path);
+	return r;
 }
 
 /* The boot's id stays until all else is gone. */

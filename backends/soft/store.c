@@ -38,8 +38,8 @@ static void tell_made(const struct env *env)
 		env->warn(env, "a new keystore was made in '%s'", env->pks_dir);
 	if (env->note)
 		env->note(env, "The software keystore follows the rules of the PowerVM Platform KeyStore inside this tool. "
-			       "Unlike PowerVM it is not a separate trust domain: whoever is root on this machine, or holds "
-			       "every root-key slot, can open it.");
+			       "Unlike PowerVM it is not a separate trust domain: whoever is root on this machine, or "
+			       "holds every root-key slot, can open it.");
 }
 
 static int check_create(const struct env *env, struct err *e)

@@ -277,7 +277,7 @@ remains the\x20medium' ]
 next keystore' ]
 	zeros /dev/fd/8
 	cmp /dev/fd/9 kept
-	[ ! -e "$run" ]
+	[ ! -e "$(dirname "$run")" ]
 	[ -z "$(find . -name 'root.*')" ]
 	# Until then there is none, and none is made.
 	fails 7 'finishes that' hwkey pks-restore backup --passphrase-file word --accept-lost-keys --accept-rollback
