@@ -79,7 +79,7 @@ static int tell_platform(const struct hwkey *hw, struct report *out, struct err 
 int erase_pks(struct hwkey *hw, const struct pks_erasure *p, struct report *out, struct err *e)
 {
 	const char *dir = hw->env.pks_dir;
-	struct store_erased now;
+	struct store_erased now = p->found;
 	int r = p->ops->erase(p->dev, p->flags, &now, e);
 
 	if (r < 0)

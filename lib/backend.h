@@ -286,7 +286,7 @@ struct store_ops {
 	/*
 	 * Destroys the whole store: first what opens it, then, in a later boot, what is left of the data. Whatever stops
 	 * it, it goes on when called again, and meanwhile the store does not open: EINPROGRESS. EBUSY if other
-	 * partitions hold objects.
+	 * partitions hold objects. RET comes from a call with ERASE_CHECK: EBUSY if it is another store by now.
 	 */
 	int (*erase)(const struct device *, unsigned flags, struct store_erased *ret, struct err *e);
 	/* All but the transient objects, to be opened with PASSPHRASE or, if NULL, the trusted system key. */

@@ -327,6 +327,8 @@ int store_erase(const struct device *dev, unsigned flags, struct store_erased *r
 	if (r < 0)
 		return r;
 	find_id(p.dir, found.id);
+	if (!check && strcmp(found.id, ret->id) != 0)
+		return err_set(e, EBUSY, "'%s' is another keystore now: nothing was erased", env->pks_dir);
 	r = found.begun || flags & ERASE_OTHERS ? 0 : check_others(dev, p.dir, e);
 	if (r < 0)
 		return r;
