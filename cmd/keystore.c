@@ -65,6 +65,12 @@ enum verdict keystore_examine(const struct device *d, enum verdict v, char *text
 			       (int)strcspn(info.damaged, "\n"), info.damaged);
 		return VERDICT_WARNING;
 	}
+	if (r == 0 && strcmp(info.health, "healthy") != 0) {
+		(void)snprintf(text, size, "%s; %.100s: see 'hwkey pks-check'", d->backend->summary, info.health);
+		return VERDICT_WARNING;
+	}
+	if (r == 0)
+		(void)snprintf(text + strlen(text), size - strlen(text), "; %s", info.health);
 	if (r == 0 || r == -EACCES || (r == -ENOENT && keystore_may_create(d->env, &e) == 0))
 		return v;
 	(void)snprintf(text, size, "%s", e.msg);

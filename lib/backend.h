@@ -186,6 +186,31 @@ struct store_info {
 	char locked[32];		/* those whose objects are closed until the next boot */
 	bool exposed;			/* other users can read its clear root key */
 	char damaged[160];		/* names of files that are damaged, joined by '\n'; empty: none */
+	char health[160];		/* "healthy", or "degraded: " and why, for a person */
+};
+
+/* The steps of PowerVM's start of a keystore, in its order. */
+enum {
+	CHECK_ANCHOR, CHECK_SLOTS, CHECK_TRUST, CHECK_COPIES, CHECK_FILES, CHECK_CONTENTS, CHECK_READY, CHECK_FLUSH,
+	CHECK_BACKUP, CHECK_STEPS
+};
+
+enum check_result {			/* the worse the higher */
+	CHECK_SKIPPED, CHECK_OK,
+	CHECK_DONE, CHECK_REPAIRED,	/* it was due, or wrong, and is right now */
+	CHECK_DUE,			/* what the first use of a boot does by itself has not been done yet */
+	CHECK_DEGRADED,			/* a copy less: the store works */
+	CHECK_FAILED,
+};
+
+struct check_step {
+	enum check_result result;
+	char detail[256];		/* for a person */
+};
+
+enum check_flags {
+	CHECK_REPAIR = 1 << 0,
+	CHECK_HEAL_FOREIGN = 1 << 1,	/* also overwrite a copy of the root key that is of another one */
 };
 
 enum write_flags {
@@ -259,6 +284,11 @@ struct store_ops {
 	 * it is that key. NULL where there is none ever.
 	 */
 	int (*tsk)(const struct device *, const struct secret *given, char ret_id[33], struct err *e);
+	/*
+	 * What the start of a boot does; RET gets what was found, also on error. EBADMSG: a step failed; other errors, and
+	 * what cannot be opened: steps behind it are skipped. NULL: there is nothing to check.
+	 */
+	int (*check)(const struct device *, unsigned flags, struct check_step ret[CHECK_STEPS], struct err *e);
 	/* POWER11: lets it be larger from now on. SIZE, if not NULL: its new total, 0 disables; see store_info.pending. */
 	int (*resize)(const struct device *, bool power11, const size_t *size, struct err *e);
 	/*

@@ -61,7 +61,9 @@ static int place_open(const char *path, struct place *ret, struct err *e)
 	dir[name - path] = '\0';
 	ret->name = name;
 	ret->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return ret->dir < 0 ? err_set(e, ENODEV, "anchor '%.300s' is not there: %s", path, strerror(errno)) : 0;
+	if (ret->dir < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return err_set(e, ENODEV, "anchor '%.300s' is not there: %s", path, strerror(errno));
+	return ret->dir < 0 ? err_sys(e, "cannot look for anchor '%.300s'", path) : 0;
 }
 
 static bool same_file_system(int a, int b)
@@ -126,7 +128,8 @@ static void card_remove(const struct device *dev, const char *path, const struct
 		    unlinkat(at.dir, at.name, 0) == 0;
 
 	if (!gone && dev->env->note)
-		dev->env->note(dev->env, "the old anchor '%s' was not there to be removed; it opens nothing any more", path);
+		dev->env->note(dev->env, "the old anchor '%s' was not there to be removed; it opens nothing any more",
+			       path);
 }
 
 /* --- opening ----------------------------------------------------------------------------------------------------- */
@@ -184,14 +187,15 @@ enum slot_state anchor_state(int dir, const struct slot *s, const struct session
 
 	if (anchor_parse(s, &a, ret_why) < 0)
 		return SLOT_DAMAGED;
-	if (anchor_open(dir, &a, &at, ret_why) < 0)
-		return SLOT_AWAY;
+	r = anchor_open(dir, &a, &at, ret_why);
+	if (r < 0)
+		return r == -ENODEV ? SLOT_AWAY : SLOT_UNREADABLE;
 	r = card_read(&at, &file, &card, ret_why);
 	if (r == -ENOENT) {
 		(void)err_set(ret_why, ENOENT, "anchor '%.300s' is missing", a.path);
 		return SLOT_MISSING;
 	}
-	state = r == 0 ? slot_compare(file.data, &card, session, ret_why) : r == -EBADMSG ? SLOT_DAMAGED : SLOT_AWAY;
+	state = r == 0 ? slot_compare(file.data, &card, session, ret_why) : r == -EBADMSG ? SLOT_DAMAGED : SLOT_UNREADABLE;
 	if (state == SLOT_GOOD && (tsk_id(a.half, id, ret_why) < 0 || memcmp(id, card.payload, TSK_ID) != 0)) {
 		(void)err_set(ret_why, EBADMSG, "of another half");
 		state = SLOT_STALE;
@@ -272,7 +276,9 @@ static int check_free(const struct place *at, const char *path, const struct ses
 		return 0;
 	if (r == 0)
 		return err_set(e, EEXIST, "'%.300s' is an anchor of another keystore", path);
-	return r == -EBADMSG ? err_set(e, EEXIST, "'%.300s' is there already, and is no anchor: choose another name", path) : r;
+	if (r == -EBADMSG)
+		return err_set(e, EEXIST, "'%.300s' is there already, and is no anchor: choose another name", path);
+	return r;
 }
 
 /* Half, whether it is apart, path. */

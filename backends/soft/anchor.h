@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The anchor: the root key on a medium beside the disk (a USB stick, an SD card, the EFI system partition), as PowerVM has
- * it on its anchor card. It takes two files. Slot "anchor" of the keystore has one half and the path of the other; the card,
- * a slot file of its own type at that path, has the root key wrapped under that half as a trusted system key would (tsk.h).
- * Neither opens anything without the other, so that the card needs no modes, which FAT has not.
+ * The anchor: the root key on a medium beside the disk (a USB stick, an SD card, the EFI system partition), as PowerVM
+ * has it on its anchor card. It takes two files. Slot "anchor" of the keystore has one half and the path of the other; the
+ * card, a slot file of its own type at that path, has the root key wrapped under that half as a trusted system key would
+ * (tsk.h). Neither opens anything without the other, so that the card needs no modes, which FAT has not.
  *
  * Payload of slot "anchor":  0 32 half, random   32 1 card is on another file system   33 ... its absolute path
  */

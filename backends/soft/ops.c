@@ -14,6 +14,7 @@
 #include "lib/module.h"
 #include "anchor.h"
 #include "erase.h"
+#include "ipl.h"
 #include "keys.h"
 #include "migrate.h"
 #include "restore.h"
@@ -316,6 +317,7 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	(void)snprintf(info.protection, sizeof(info.protection), "%s", weakest ? strchr(weakest->grade, ' ') + 1 : "");
 	format_slots(s.dir, info.slots, sizeof(info.slots));
 	format_damaged(&s, info.damaged, sizeof(info.damaged));
+	ipl_health(&s, info.health, sizeof(info.health));
 	*ret = info;
 	return 0;
 }
@@ -444,6 +446,7 @@ const struct store_ops soft_store_ops = {
 	.slot_remove = slot_remove,
 	.tsk = tsk_show,
 	.erase = store_erase,
+	.check = ipl_check,
 };
 
 /* The tests link all modules into one and reach this one under its own name. */

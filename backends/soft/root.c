@@ -145,6 +145,48 @@ static int slot_try(const struct device *dev, int dir, const struct soft_slot *r
 	return 0;
 }
 
+/* Whether a container says that it is under this root key. If none can be read, nothing says that it is not. */
+static bool is_in_use(int dir, const struct session *session)
+{
+	unsigned char id[ROOT_ID], header[48];
+	char file[SOFT_FILE_SIZE];
+	bool read_one = false;
+	struct err dropped;
+
+	for (unsigned i = 0; i < 2; i++) {
+		AUTO_CLOSE int fd = -1;
+
+		soft_file(SOFT_LOCAL, i, file);
+		fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+		if (fd < 0 || pread(fd, header, sizeof(header), 0) != sizeof(header))
+			continue;
+		read_one = true;
+		if (root_id(session->root, id, &dropped) == 0 && !memcmp(header + 32, id, ROOT_ID) &&
+		    !memcmp(header + 16, session->system, UUID_SIZE))
+			return true;
+	}
+	return !read_one;
+}
+
+static unsigned count_slots(int dir)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
+		n += root_has_slot(dir, &soft_slots[i]);
+	return n;
+}
+
+/* Where there is a choice, a slot of another root key than the containers' is none. */
+static int slot_try_used(const struct device *dev, int dir, const struct soft_slot *row, struct session *ret, struct err *e)
+{
+	int r = slot_try(dev, dir, row, ret, e);
+
+	if (r == 0 && count_slots(dir) > 1 && !is_in_use(dir, ret))
+		return err_set(e, EBADMSG, "root-key slot '%s': of another root key than the keystore's", row->file);
+	return r;
+}
+
 /* A slot that is damaged, not there, or that nobody has the key of does not stop the others; its damage is told. */
 static int unlock(const struct device *dev, int dir, struct session *ret, struct err *e)
 {
@@ -152,7 +194,7 @@ static int unlock(const struct device *dev, int dir, struct session *ret, struct
 	int r = -ENOENT;
 
 	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(soft_slots); i++) {
-		r = slot_try(dev, dir, &soft_slots[i], ret, e);
+		r = slot_try_used(dev, dir, &soft_slots[i], ret, e);
 		if (r == -EBADMSG && !damage.code)
 			damage = *e;
 		else if (r == -ENOKEY && !needs.code)
@@ -310,7 +352,7 @@ enum slot_state root_slot_state(int dir, const struct soft_slot *row, const stru
 	int r = root_slot_load(dir, row, &file, &s, ret_why);
 
 	if (r < 0)
-		return r == -ENOENT ? SLOT_NONE : r == -EBADMSG ? SLOT_DAMAGED : SLOT_AWAY;
+		return r == -ENOENT ? SLOT_NONE : r == -EBADMSG ? SLOT_DAMAGED : SLOT_UNREADABLE;
 	state = slot_compare(file.data, &s, session, ret_why);
 	if (state != SLOT_GOOD)
 		(void)err_prefix(ret_why, "root-key slot '%s'", row->file);

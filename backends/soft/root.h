@@ -54,6 +54,7 @@ enum slot_state {
 	SLOT_GOOD,
 	SLOT_MISSING,		/* it was made, and its file is not there */
 	SLOT_AWAY,		/* the medium is not there */
+	SLOT_UNREADABLE,	/* what it is cannot be told */
 	SLOT_DAMAGED,
 	SLOT_FOREIGN,		/* of another keystore, or another root key */
 	SLOT_STALE,		/* of an earlier root key of this keystore */

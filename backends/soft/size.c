@@ -41,6 +41,7 @@ static int resize(struct store *s, uint32_t size, struct err *e)
 	s->memory = m;
 	m = (struct secret){ 0 };
 	s->now.size = size;
+	s->resized = true;
 	s->now.pending = 0;
 	s->now.flags &= ~(uint32_t)CONTAINER_DISABLED;
 	return 0;

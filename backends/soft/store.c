@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/file.h"
 #include "erase.h"
+#include "ipl.h"
 
 enum { READ_TRIES = 20 };	/* a reader takes no lock: it can meet two commits in one reading */
 
@@ -582,8 +583,11 @@ static void begin_session(struct store *s)
 {
 	struct err dropped;
 
-	if (!s->boot.here)
-		(void)boot_save(&s->boot, s->dev->env, session_of(s->dev), &dropped);
+	if (s->boot.here)
+		return;
+	if (!s->checked)
+		ipl_start(s);
+	(void)boot_save(&s->boot, s->dev->env, session_of(s->dev), &dropped);
 }
 
 int store_commit(struct store *s, struct err *e)

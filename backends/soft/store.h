@@ -51,8 +51,9 @@ struct store {
 	unsigned char hash[CRYPTO_HASH];	/* of those 256 bytes */
 	unsigned newest;		/* 0: it is in .files[0], 1: in .files[1] */
 	bool no_wait;			/* the next commit does not wait for the disk: store_flush() does */
-	bool created;			/* by this store_open() */
+	bool created, resized;		/* by this store_open(); the next commit keeps the size */
 	bool moved;			/* it was exported, and takes no changes */
+	bool checked;			/* ipl_check() is at it: no need of ipl_start() */
 	enum other other;
 	size_t other_len;		/* of the other file: 0 if it is missing */
 };

@@ -183,3 +183,169 @@ anchored() {
 	[ -z "$(ls medium)" ]
 	fails 7 'the last one' hwkey pks-config --remove-slot plain
 }
+
+# results [OPTION...]: of the nine steps, a word each; nothing of it is said on standard error
+results() { hwkey pks-check --raw --noheadings --output RESULT "$@" 2>/dev/null | tr '\n' ' '; }
+
+# detail CHECK
+detail() { hwkey pks-check --json 2>/dev/null | jq -r --arg c "$1" '.checks[] | select(.check == $c) | .detail'; }
+
+health() { hwkey pks-config --json 2>/dev/null | jq -r '.keystore[0].health'; }
+
+@test "check: nine steps, and a boot is begun once" {
+	[ "$(results)" = 'skipped ok skipped ok ok ok ok ok skipped ' ]
+	boot 2
+	[ "$(results)" = 'skipped ok skipped ok ok ok due ok skipped ' ]
+	cp -r "$HWKEY_PKS_DIR" before
+	[ "$(results --repair)" = 'skipped ok skipped ok ok ok done ok skipped ' ]
+	[ "$(results --repair)" = 'skipped ok skipped ok ok ok ok ok skipped ' ]
+	diff -r before "$HWKEY_PKS_DIR"
+	[ "$(health)" = healthy ]
+	[ "$(hwkey pks-check --json | jq -c '[.checks[].step]')" = '[1,2,3,4,5,6,7,8,9]' ]
+	fails 2 'goes with --repair' hwkey pks-check --heal-foreign
+	rm -r "$HWKEY_PKS_DIR"
+	fails 3 'not initialised' hwkey pks-check --repair
+	[ ! -e "$HWKEY_PKS_DIR" ]
+}
+
+@test "check: a size that is due and what is not on disk yet" {
+	printf x | hwkey pks-write -q --no-wait b -
+	hwkey pks-config --quiet --power11 --size 128K
+	printf x | hwkey pks-write -q --no-wait c -
+	[ "$(results)" = 'skipped ok skipped ok ok ok ok due skipped ' ]
+	[ "$(results --repair)" = 'skipped ok skipped ok ok ok ok done skipped ' ]
+	[ "$(hwkey pks-config --json | jq -c '.keystore[0] | [.size, .pending, .unconfirmed]')" = '[65536,131072,null]' ]
+	boot 2
+	[ "$(detail ready)" = 'size of 131072 bytes is due; this boot has not begun: no password is set' ]
+	[ "$(results --repair)" = 'skipped ok skipped ok ok ok done ok skipped ' ]
+	[ "$(hwkey pks-config --json | jq -c '.keystore[0] | [.size, .pending]')" = '[131072,null]' ]
+}
+
+@test "check: a missing anchor is made again, by the first write of a boot as well" {
+	anchored
+	[ "$(health)" = healthy ]
+	rm card/anchor
+	[ "$(health)" = "degraded: anchor '$PWD/card/anchor' is missing" ]
+	hwkey doctor >out || true
+	grep '^soft:local *warning' out | grep -q "anchor'* is missing.*pks-check"
+	hwkey pks-check --quiet 2>said >/dev/null
+	[ "$(cat said)" = "hwkey: degraded: anchor '$PWD/card/anchor' is missing" ]
+	[ ! -e card/anchor ]
+	[ "$(results --repair)" = 'repaired ok skipped ok ok ok ok ok skipped ' ]
+	hwkey doctor >out || true
+	grep '^soft:local *ok' out | grep -q 'healthy'
+	rm card/anchor
+	printf x | hwkey pks-write -q b -
+	[ ! -e card/anchor ]		# this boot is under way
+	boot 2
+	printf x | hwkey pks-write c - 2>said
+	grep -q "anchor '$PWD/card/anchor' was written anew" said
+	hwkey pks-config --quiet --remove-slot plain
+	[ "$(hwkey pks-read a)" = secret ]
+}
+
+@test "check: a medium that is not there degrades, and stops nothing" {
+	anchored
+	mv card away
+	boot 2
+	printf x | hwkey pks-write b - 2>said
+	grep -q "is not there.*pks-check" said
+	[ "$(results --repair)" = 'degraded ok skipped ok ok ok ok ok skipped ' ]
+	hwkey pks-check --repair >/dev/null 2>&1
+	[[ $(health) == 'degraded: '*'is not there'* ]]
+	mv away card
+	[ "$(health)" = healthy ]
+}
+
+@test "check: an anchor that is of another key is told, and overwritten on demand only" {
+	anchored
+	cp card/anchor good
+	printf x | HWKEY_PKS_DIR=$PWD/pks2 hwkey pks-write -q b -
+	HWKEY_PKS_DIR=$PWD/pks2 hwkey pks-config --quiet --anchor "$PWD/foreign" 2>/dev/null
+	hwkey pks-config --quiet --anchor "$PWD/card/later" --replace 2>/dev/null
+	mv card/later good
+	hwkey pks-config --quiet --anchor "$PWD/card/anchor" --replace 2>/dev/null
+	cp good stale		# of this keystore, and of the half before
+	cp card/anchor damaged
+	flip damaged 300
+	echo precious >no-card
+	boot=2
+	for what in foreign:another\ keystore stale:another\ half damaged:damaged no-card:slot; do
+		cp -f "${what%%:*}" card/anchor
+		boot $((boot += 1))
+		printf x | hwkey pks-write -q --replace b - 2>said
+		grep -q "${what##*:}.*see 'hwkey pks-check'" said
+		run results --repair
+		[ "$output" = 'failed ok skipped ok ok ok ok ok skipped ' ]
+		cmp card/anchor "${what%%:*}"
+		fails 6 '1 of the checks failed' hwkey pks-check --repair
+		[[ $(health) == degraded:* ]]
+		[ "$(results --repair --heal-foreign)" = 'repaired ok skipped ok ok ok ok ok skipped ' ]
+		not cmp -s card/anchor "${what%%:*}"
+		[ "$(health)" = healthy ]
+	done
+}
+
+@test "check: the copy that opens the files counts, another one is told" {
+	printf pass >pass
+	hwkey pks-config --quiet --add-slot passphrase --passphrase-file pass
+	printf x | HWKEY_PKS_DIR=$PWD/pks2 hwkey pks-write -q b -
+	cp -f pks2/system/root.plain "$store/root.plain"
+	fails 4 'needs its passphrase' hwkey pks-read a --batch
+	credential hwkey.pks-passphrase pass
+	hwkey pks-read a 2>said >out
+	[ "$(cat out)" = secret ]
+	grep -q "'root.plain': of another root key" said
+	fails 6 'checks failed' hwkey pks-check --repair --heal-foreign --quiet
+	detail 'slots on disk' | grep -q "'root.plain': of another keystore; passphrase (not opened)"
+	cmp pks2/system/root.plain "$store/root.plain"
+	hwkey pks-config --quiet --add-slot plain --replace 2>/dev/null
+	[ "$(results)" = 'skipped ok skipped ok ok ok ok ok skipped ' ]
+}
+
+@test "check: no slot, no file, damaged files: which step it is, and what is next" {
+	cp -r "$HWKEY_PKS_DIR" whole
+	rm "$store/root.plain"
+	fails 6 'slots are missing' hwkey pks-check --repair
+	[ "$(results || true)" = 'skipped skipped skipped failed skipped skipped skipped skipped skipped ' ]
+	cp -a whole/system/root.plain "$store/"
+	for f in local.A local.B; do
+		flip "$store/$f" 5000
+	done
+	fails 6 "'hwkey pks-restore' brings back a backup" hwkey pks-check --repair
+	[ "$(results || true)" = 'skipped skipped skipped skipped failed skipped skipped skipped skipped ' ]
+	rm "$store"/local.?
+	fails 6 "local.A: is missing; local.B: is missing; 'hwkey pks-restore'" hwkey pks-check --repair
+	[ -z "$(ls "$store"/local.? 2>/dev/null)" ]
+	cp -a whole/system/local.? "$store/"
+	printf junk >"$HWKEY_SYSROOT/run/hwkey/pks/$(ls "$HWKEY_SYSROOT/run/hwkey/pks")/boot"
+	fails 6 'passwords and locks of this boot' hwkey pks-check --repair
+	[ "$(results || true)" = 'skipped ok skipped ok ok skipped failed skipped skipped ' ]
+}
+
+@test "check: a file of the two that is missing or damaged is written anew" {
+	newest=$(detail files | grep -o 'local\..')
+	other=$([ "$newest" = local.A ] && echo local.B || echo local.A)
+	rm "$store/$other"
+	[ "$(results)" = 'skipped ok skipped ok degraded ok ok ok skipped ' ]
+	[ "$(health)" = "degraded: '$other' is damaged or missing" ]
+	[ "$(results --repair)" = 'skipped ok skipped ok repaired ok ok ok skipped ' ]
+	[ -s "$store/$other" ]
+	flip "$store/$other" 5000		# it is the newer one now
+	run results
+	[ "$output" = 'skipped ok skipped ok failed ok ok ok skipped ' ]
+	hwkey pks-check --repair >/dev/null 2>&1
+	[ -e "$store/$other.damaged" ]
+	detail files | grep -q "'$other.damaged' is kept"
+	rm "$store/$other.damaged"
+	[ "$(results)" = 'skipped ok skipped ok ok ok ok ok skipped ' ]
+	[ "$(hwkey pks-read a)" = secret ]
+}
+
+@test "check: the unit is one that systemd takes" {
+	command -v systemd-analyze >/dev/null || skip 'no systemd here'
+	sed "s,/usr/local/bin/hwkey,$(command -v hwkey)," "$top/examples/hwkey-pks-check.service" >hwkey-pks-check.service
+	systemd-analyze --man=no verify "$PWD/hwkey-pks-check.service" >said 2>&1
+	[ ! -s said ]
+	eval "$(sed -n 's/^ExecStart=//p' hwkey-pks-check.service)" >/dev/null
+}

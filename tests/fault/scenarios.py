@@ -48,6 +48,7 @@ SLOTS = STORED + "; umask 077; mkdir cred; printf old >cred/hwkey.pks-passphrase
 ADD = "hwkey pks-config --add-slot=passphrase --passphrase-file=cred/hwkey.pks-passphrase; "
 SLOT_DUMP = "hwkey pks-config --raw --noheadings --output SLOTS; hwkey pks-read o1"
 HERE = "/proc/self/cwd/"     # an anchor has an absolute path, and a work directory is copied
+HEALTHY = "! hwkey pks-check --raw --noheadings --output RESULT | grep -E 'due|degraded|failed'; "
 TSK = STORED + "; hwkey pks-tsk --new tsk; "
 BACKUP = TSK + "hwkey pks-tsk --set tsk; hwkey pks-backup backup; umask 077; mkdir cred; cp tsk cred/hwkey.pks-tsk; "
 THERE = TSK + "hwkey pks-tsk --set tsk; export HWKEY_PKS_DIR=$PWD/there; hwkey pks-tsk --set tsk; export HWKEY_PKS_DIR=$PWD/pks; "
@@ -200,6 +201,10 @@ SCENARIOS = [
         SLOTS + ADD + "hwkey pks-config --remove-slot=plain; printf new >new",
         "for p in new old; do printf $p >cred/hwkey.pks-passphrase; hwkey pks-read o1 && echo $p; done; true", after=PASSPHRASE_AFTER, slow=True),
     pks("pks-anchor", ["hwkey", "pks-config", "--anchor", HERE + "card/anchor"], STORED + "; mkdir card", SLOT_DUMP),
+    pks("pks-check", ["hwkey", "pks-check", "--repair"],
+        "hwkey pks-config --size 8K; " + WORD + "; hwkey pks-config --size 64K --quiet; mkdir card; hwkey pks-config --anchor " + HERE +
+        "card/anchor; rm card/anchor; sed -i s/00000001/00000002/ machine/proc/sys/kernel/random/boot_id", SIZES,
+        "hwkey pks-check --repair >/dev/null; " + HEALTHY + OBJECTS_AFTER, done=HEALTHY),
     pks("pks-anchor-moves", ["hwkey", "pks-config", "--anchor", HERE + "other/anchor", "--replace"],
         STORED + "; mkdir card other; hwkey pks-config --anchor " + HERE + "card/anchor --remove-slot plain",
         "hwkey pks-read o1; mv card away; hwkey pks-read o1 2>/dev/null && echo moved; mv away card"),
