@@ -195,11 +195,11 @@ bool bytes_have_string(const char *data, size_t len, const char *word)
 
 int dir_names(int dirfd, int (*see)(void *ctx, const char *name), void *ctx)
 {
-	_Alignas(struct dirent64) char entries[ENTRIES_SIZE];
+	AUTO_FREE char *entries = malloc(ENTRIES_SIZE);	/* the compiler would clear it on the stack */
 	ssize_t n = 0;
-	int r = lseek(dirfd, 0, SEEK_SET) < 0 ? -errno : 0;
+	int r = !entries ? -ENOMEM : lseek(dirfd, 0, SEEK_SET) < 0 ? -errno : 0;
 
-	while (r == 0 && (n = getdents64(dirfd, entries, sizeof(entries))) > 0) {
+	while (r == 0 && (n = getdents64(dirfd, entries, ENTRIES_SIZE)) > 0) {
 		const struct dirent64 *entry = (const void *)entries;
 
 		for (ssize_t at = 0; r == 0 && at < n; entry = (const void *)(entries + at)) {
