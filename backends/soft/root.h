@@ -18,7 +18,7 @@ struct session {		/* what dev->session holds once the store was opened */
 	unsigned char root[ROOT_KEY], system[UUID_SIZE];
 	uint64_t epoch;
 	bool exposed;		/* other users can read the clear root key */
-	bool noted, told;	/* the grade of protection was told; that a container is damaged, or all was moved */
+	bool noted, told, moved;	/* told: the grade of protection, a damaged container, that all was moved */
 	bool passed[CONSUMER_OS + 1];	/* its password was right */
 	unsigned char slot[SLOT_ROOM];	/* while it is opened: its file, which may have the clear root key */
 };

@@ -381,9 +381,9 @@ static void tell_moved(const struct store *s)
 {
 	const struct env *env = s->dev->env;
 
-	if (!s->moved || s->lock >= 0 || session_of(s->dev)->told)
+	if (!s->moved || s->lock >= 0 || session_of(s->dev)->moved)
 		return;
-	session_of(s->dev)->told = true;
+	session_of(s->dev)->moved = true;
 	if (env->note)
 		env->note(env, "keystore '%s' was exported: what is here may have changed elsewhere", s->name);
 }
