@@ -37,10 +37,12 @@ static int mend_anchor(const struct store *s, unsigned flags, struct err *e)
 {
 	const struct env *env = s->dev->env;
 	char path[ANCHOR_PATH_MAX + 1];
-	struct err why;
+	enum slot_state state = root_slot_state(s->dir, root_slot_find("anchor"), session_of(s->dev), e);
 	int r;
 
-	if (!is_mendable(root_slot_state(s->dir, root_slot_find("anchor"), session_of(s->dev), &why), flags))
+	if (state == SLOT_UNREADABLE)
+		return -e->code;
+	if (!is_mendable(state, flags))
 		return 0;
 	r = anchor_heal(s->dir, session_of(s->dev), e);
 	anchor_path(s->dir, path);

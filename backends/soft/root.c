@@ -111,6 +111,7 @@ static int check_modes(const struct device *dev, int dir, struct session *ret, s
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(soft_slots); i++) {
 		mode = 0;
 		r = check_owner(dev, dir, soft_slots[i].file, &mode, e);
+		ret->slots += mode != 0;
 		ret->exposed = ret->exposed || (i == 0 && S_ISREG(mode) && mode & (S_IRGRP | S_IROTH));
 	}
 	if (r == 0 && ret->exposed && env->note)
@@ -168,21 +169,12 @@ static bool is_in_use(int dir, const struct session *session)
 	return !read_one;
 }
 
-static unsigned count_slots(int dir)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
-		n += root_has_slot(dir, &soft_slots[i]);
-	return n;
-}
-
 /* Where there is a choice, a slot of another root key than the containers' is none. */
 static int slot_try_used(const struct device *dev, int dir, const struct soft_slot *row, struct session *ret, struct err *e)
 {
 	int r = slot_try(dev, dir, row, ret, e);
 
-	if (r == 0 && count_slots(dir) > 1 && !is_in_use(dir, ret))
+	if (r == 0 && ret->slots > 1 && !is_in_use(dir, ret))
 		return err_set(e, EBADMSG, "root-key slot '%s': of another root key than the keystore's", row->file);
 	return r;
 }

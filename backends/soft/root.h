@@ -17,6 +17,7 @@ enum { SLOT_ROOM = SLOT_MAX + 1 };	/* bytes: one more tells that a file is too l
 struct session {		/* what dev->session holds once the store was opened */
 	unsigned char root[ROOT_KEY], system[UUID_SIZE];
 	uint64_t epoch;
+	unsigned slots;		/* how many there are */
 	bool exposed;		/* other users can read the clear root key */
 	bool noted, told, moved;	/* told: the grade of protection, a damaged container, that all was moved */
 	bool passed[CONSUMER_OS + 1];	/* its password was right */
