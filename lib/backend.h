@@ -272,8 +272,8 @@ struct store_ops {
 	int (*list)(const struct device *, struct object **ret, size_t *ret_n, struct err *e);
 	int (*info)(const struct device *, struct store_info *ret, struct err *e);
 	/*
-	 * One more way to open the store ("plain"; "passphrase", "tsk", which are GIVEN: EINVAL if it cannot be one; "anchor",
-	 * whose path, NUL and all, is).
+	 * One more way to open the store ("plain"; "passphrase", "tsk", which are GIVEN: EINVAL if it cannot be one;
+	 * "anchor", whose path, NUL and all, is).
 	 * REPLACE false: EEXIST if there is one of that name. The last way that opens it is never removed: EBUSY. NULL
 	 * where the store has no such choice.
 	 */

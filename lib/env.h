@@ -14,7 +14,7 @@ struct secret;
 struct env {
 	const char *sysroot;	/* prefix of /proc, /sys, /dev and /run: a captured machine, a test's; NULL: none */
 	bool thorough;		/* a probe may ask a device for what only that knows: it may be slow, and busy */
-	bool brief;		/* a probe need not look for what only a person reads: .why and .details of what is usable */
+	bool brief;		/* a probe need not look for what only a person reads: .why, .details of what is usable */
 	bool partitions;	/* a probe shows each keystore there is, not only the one that is always there */
 	const char *sysfs;	/* where sysfs is if not in /sys, without a sysroot; NULL: there */
 	const char *pks_dir;	/* the local keystore: default /var/lib/hwkey/pks */

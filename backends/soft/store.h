@@ -66,7 +66,7 @@ struct store {
  * be STORE_CLOSED.
  */
 int store_open(struct store *ret, const struct device *, unsigned flags, struct err *e);
-/* Makes .objects the next generation, durable on return. On error the old generation stays. */
+/* commit.c: makes .objects the next generation, durable on return. On error the old generation stays. */
 int store_commit(struct store *, struct err *e);
 int store_check_moved(const struct store *, struct err *e);	/* EPERM if it takes no changes */
 /*
