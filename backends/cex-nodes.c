@@ -153,13 +153,14 @@ static int see_node(void *ctx, const char *node)
 	return add_node(f->env, f->backend, node, f->list, f->e);
 }
 
-int nodes_add(const struct env *env, const struct backend *b, bool needed, struct device **list, struct err *e)
+int nodes_add(const struct env *env, const struct backend *b, bool bus, bool needed, struct device **list, struct err *e)
 {
 	struct found f = { env, b, list, e };
 	int r = add_pkey(env, b, needed, list, e);
 
-	if (r == 0)
-		r = add_z90crypt(env, b, needed, list, e);
+	if (r < 0 || !bus)
+		return r;
+	r = add_z90crypt(env, b, needed, list, e);
 	return r < 0 ? r : each_node(env, see_node, &f);
 }
 

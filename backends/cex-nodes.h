@@ -11,8 +11,8 @@ struct env;
 struct err;
 struct examination;
 
-/* NEEDED: there are cards, and a node that is missing is told. */
-int nodes_add(const struct env *, const struct backend *, bool needed, struct device **list, struct err *e);
+/* BUS: else there can be /dev/pkey alone. NEEDED: there are cards, and a node that is missing is told. */
+int nodes_add(const struct env *, const struct backend *, bool bus, bool needed, struct device **list, struct err *e);
 int nodes_examine(const struct env *, struct examination *);
 
 /* Before Linux 6.12 pkey was one module; since then a handler for each kind of key is missed in silence. */

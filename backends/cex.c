@@ -101,7 +101,7 @@ static int probe(const struct env *env, struct device **list, struct err *e)
 		list = &(*list)->next;
 	r = find(env, &(struct ap_query){ .card = -1, .domain = -1 }, list, e);
 	if (r == 0 || r == -ENODEV)
-		r = nodes_add(env, &backend_cex, *list != NULL, list, e);
+		r = nodes_add(env, &backend_cex, r == 0, *list != NULL, list, e);
 	return r == 0 && !*list ? -ENODEV : r;
 }
 

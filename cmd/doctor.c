@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "lib/dm.h"
+#include "lib/luks/luks.h"
 #include "lib/module.h"
 #include "lib/sys.h"
 
@@ -65,11 +66,26 @@ static bool is_roots(const char *path, struct finding *f)
 
 static void check_plugin(const struct env *env, struct finding *f)
 {
-	static const char path[] = TOKENDIR "/libcryptsetup-token-hwkey.so";
+	static const char file[] = "libcryptsetup-token-hwkey.so", ours[] = TOKENDIR;
+	const struct luks_module *luks;
+	const void *module;
+	const char *dir;
+	char path[PATH_MAX];
+	struct err e = { 0 };
 
 	(void)env;
-	if (access(path, F_OK) < 0)
-		find(f, VERDICT_WARNING, "no '%s': cryptsetup and systemd cannot unlock volumes; run 'make install'", path);
+	if (module_load("luks", &module, &e) < 0) {
+		find(f, VERDICT_BAD, "%s", e.msg);
+		return;
+	}
+	luks = module;
+	dir = luks->plugin_dir();
+	(void)snprintf(path, sizeof(path), "%s/%s", dir ? dir : ours, file);
+	if (!dir)
+		find(f, VERDICT_WARNING, "this libcryptsetup loads no token plug-ins: no volume is unlocked by its token");
+	else if (access(path, F_OK) < 0)
+		find(f, VERDICT_WARNING, "no '%s', where this libcryptsetup looks: cryptsetup and systemd cannot unlock volumes; "
+		     "it belongs into '%s': run 'make install', with TOKENDIR if that is another place", path, ours);
 	else if (is_roots(path, f))
 		find(f, VERDICT_OK, "'%s'", path);
 }

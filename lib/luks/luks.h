@@ -147,6 +147,9 @@ struct luks_module {
 	 */
 	int (*erase)(const struct luks_place *, const struct env *, bool check, struct luks_erased *ret, struct err *e);
 
+	/* Where this libcryptsetup looks for token plug-ins; NULL: nowhere. */
+	const char *(*plugin_dir)(void);
+
 	/* zkey's token of the verification pattern, replaced in place. */
 	int (*set_pattern)(struct luks *, const char *pattern, struct err *e);
 };

@@ -8,6 +8,7 @@
 	.enroll = luks_enroll, .unenroll = luks_unenroll, .recovery = luks_recovery, \
 	.recovery_end = luks_recovery_end, .status = luks_status, \
 	.repair = luks_repair, .test = luks_test, .activate = luks_activate, .set_pattern = luks_set_pattern, \
+	.plugin_dir = crypt_token_external_path, \
 	.erase = luks_erase, \
 }
 

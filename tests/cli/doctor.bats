@@ -26,6 +26,14 @@ verdict() { awk -v check="$1" 'index($0, check) == 1 { sub(check " *", ""); prin
 	done
 }
 
+@test "doctor: a plug-in that is not where libcryptsetup looks" {
+	cp -a "$build/root" "$BATS_TEST_TMPDIR/root"
+	mv "$(find "$BATS_TEST_TMPDIR/root" -name libcryptsetup-token-hwkey.so)" "$BATS_TEST_TMPDIR/root/usr/local/lib"
+	B="$BATS_TEST_TMPDIR" "$top/tests/with-plugin" /usr/local/bin/hwkey doctor >"$BATS_TEST_TMPDIR/out" || true
+	[ "$(verdict 'token plug-in' <"$BATS_TEST_TMPDIR/out")" = warning ]
+	grep -q "^token plug-in.*no '/.*/cryptsetup/libcryptsetup-token-hwkey.so', where this libcryptsetup looks" "$BATS_TEST_TMPDIR/out"
+}
+
 @test "doctor: a module that does not load, a repository open to others" {
 	cp -a "$build/root" "$BATS_TEST_TMPDIR/root"
 	rm "$(find "$BATS_TEST_TMPDIR/root" -name seal.so)"

@@ -59,3 +59,26 @@ EOF
 	fails 1 'No such device' keyctl add trusted k 'new 32' @u
 EOF
 }
+
+@test "doctor asks the TPM: no storage root key, one, and a lockout after a wrong answer" {
+	guest -T <<'EOF'
+	export TPM2TOOLS_TCTI=device:/dev/tpmrm0
+	tpm() { hwkey doctor 2>/dev/null | grep '^tpm ' || :; }
+	tpm | grep -q 'ok .*tpm0: TPM 2.0'
+	tpm | grep -q 'ok .*tpm0: manufacturer IBM'
+	tpm | grep -q 'warning .*tpm0: no persistent storage root key 0x81000001'
+	hwkey doctor | grep "^trusted  *ok .*source tpm"
+	cd /run
+	tpm2_createprimary -Q -C o -g sha256 -G ecc -c srk
+	tpm2_evictcontrol -Q -C o -c srk 0x81000001
+	[ "$(tpm | grep -c 'storage root key')" -eq 0 ]
+	tpm2_dictionarylockout -Q -s -n 1 -t 1000 -l 1000
+	echo secret | tpm2_create -Q -C 0x81000001 -i - -p right -c sealed
+	[ "$(tpm | grep -c lockout)" -eq 0 ]
+	! tpm2_unseal -Q -c sealed -p wrong 2>/dev/null
+	tpm | grep -q 'bad .*tpm0: in lockout after 1 wrong answers, takes none now: wait 1000 seconds'
+	fails 4 'must be mended' hwkey doctor
+	tpm2_dictionarylockout -Q -c
+	[ "$(tpm | grep -c lockout)" -eq 0 ]
+EOF
+}
