@@ -39,7 +39,8 @@ static inline bool soft_partition_of(const char *file, char ret[SOFT_NAME_MAX + 
 	if (len < 3 || (strcmp(file + len - 2, ".A") != 0 && strcmp(file + len - 2, ".B") != 0) ||
 	    !soft_is_name(file, len - 2))
 		return false;
-	(void)snprintf(ret, SOFT_NAME_MAX + 1, "%.*s", (int)(len - 2), file);
+	memcpy(ret, file, len - 2);
+	ret[len - 2] = '\0';
 	return true;
 }
 

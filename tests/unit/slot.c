@@ -19,7 +19,8 @@ static const unsigned char root[ROOT_KEY] = "the root key of the keystore....";
 static void make(const char *passphrase, struct secret *ret)
 {
 	bool tsk = passphrase && strlen(passphrase) == TSK_KEY;
-	struct slot s = { .type = tsk ? SLOT_TSK : passphrase ? SLOT_PASSPHRASE : SLOT_PLAIN, .system = "system's uuid...", .epoch = 9 };
+	struct slot s = { .type = tsk ? SLOT_TSK : passphrase ? SLOT_PASSPHRASE : SLOT_PLAIN,
+			  .system = "system's uuid...", .epoch = 9 };
 	AUTO_SECRET struct secret p = { 0 };
 	struct err e;
 
