@@ -84,8 +84,9 @@ static void check_plugin(const struct env *env, struct finding *f)
 	if (!dir)
 		find(f, VERDICT_WARNING, "this libcryptsetup loads no token plug-ins: no volume is unlocked by its token");
 	else if (access(path, F_OK) < 0)
-		find(f, VERDICT_WARNING, "no '%s', where this libcryptsetup looks: cryptsetup and systemd cannot unlock volumes; "
-		     "it belongs into '%s': run 'make install', with TOKENDIR if that is another place", path, ours);
+		find(f, VERDICT_WARNING, "no '%s', where this libcryptsetup looks: cryptsetup and systemd cannot unlock "
+		     "volumes; it belongs into '%s': run 'make install', with TOKENDIR if that is another place",
+		     path, ours);
 	else if (is_roots(path, f))
 		find(f, VERDICT_OK, "'%s'", path);
 }
