@@ -87,7 +87,7 @@ int key_make(const struct device *dev, const struct object_name *n, uint32_t pol
 	return r;
 }
 
-/* Into both containers: damage of the newer one shall not bring it back. */
+/* Into both containers, also one that is as wanted: damage of the newer one shall not undo what was cut short before. */
 int key_revoke(const struct device *dev, const struct object_name *n, bool revoked, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
@@ -99,7 +99,7 @@ int key_revoke(const struct device *dev, const struct object_name *n, bool revok
 		return r;
 	found = store_find(&s, n, &rec);
 	r = access_object(&s, ACCESS_REVOKE, n, found ? &rec : NULL, found ? rec.policy : 0, e);
-	if (r < 0 || rec.revoked == revoked)
+	if (r < 0)
 		return r;
 	objects_revoke(&s.objects, &rec, revoked);
 	r = store_commit(&s, e);

@@ -164,6 +164,16 @@ static int object_write(const struct device *dev, const struct object_name *n, u
 	return r;
 }
 
+/* Gone is gone: from the older container, too. */
+static int key_remove(struct store *s, const struct object_name *n, struct err *e)
+{
+	int r = access_lock(s, n->consumer, e);
+
+	if (r == 0)
+		r = store_commit(s, e);
+	return r < 0 ? r : store_commit(s, e);
+}
+
 static int object_remove(const struct device *dev, const struct object_name *n, unsigned flags, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
@@ -176,6 +186,10 @@ static int object_remove(const struct device *dev, const struct object_name *n, 
 	if (r < 0)
 		return r;
 	found = store_find(&s, n, &old);
+	if (!found && store_other_has_revoked(&s, n)) {	/* a removal was cut short between the two */
+		r = access_password(&s, n->consumer, e);
+		return r < 0 ? r : key_remove(&s, n, e);
+	}
 	r = access_object(&s, ACCESS_REMOVE, n, found ? &old : NULL, found ? old.policy : 0, e);
 	if (r == 0 && old.policy & POLICY_WRAPPINGKEY && !(flags & REMOVE_WRAPPING_KEY))
 		r = err_set(e, EKEYREVOKED, "is a wrapping key: what is under it would be lost");
@@ -183,9 +197,7 @@ static int object_remove(const struct device *dev, const struct object_name *n, 
 		return r;
 	objects_remove(place_of(&s, old.policy), n);
 	s.no_wait = flags & WRITE_NO_WAIT;
-	r = store_keep(&s, old.policy, e);
-	if (r == 0 && old.policy & POLICY_WRAPPINGKEY)
-		r = store_commit(&s, e);	/* gone is gone: from the older container, too */
+	r = old.policy & POLICY_WRAPPINGKEY ? key_remove(&s, n, e) : store_keep(&s, old.policy, e);
 	if (r == 0)
 		store_note(&s);
 	return r;

@@ -281,17 +281,35 @@ static void tell_damage(const struct store *s)
 			  (unsigned long long)s->now.generation, s->files[s->newest]);
 }
 
-static bool other_opens(const struct store *s)
+/* PLAIN is the memory of the objects. */
+static bool other_load(const struct store *s, struct secret *plain, struct objects *ret)
 {
-	AUTO_SECRET struct secret plain = { 0 };
 	struct candidate c = { 0 };
 	struct err ignored;
 	bool opens = candidate_read(s, !s->newest, &c, &ignored) == 0 && !c.err.code &&
-		     secret_alloc(&plain, c.header.size, &ignored) == 0 &&
-		     container_open(&c.header, c.file.data, session_of(s->dev)->root, plain.data, &ignored) == 0;
+		     secret_alloc(plain, c.header.size, &ignored) == 0 &&
+		     container_open(&c.header, c.file.data, session_of(s->dev)->root, plain->data, &ignored) == 0 &&
+		     objects_parse(plain->data, c.header.size, ret, &ignored) == 0;
 
 	blob_done(&c.file);
 	return opens;
+}
+
+static bool other_opens(const struct store *s)
+{
+	AUTO_SECRET struct secret plain = { 0 };
+	struct objects objects;
+
+	return other_load(s, &plain, &objects);
+}
+
+bool store_other_has_revoked(const struct store *s, const struct object_name *n)
+{
+	AUTO_SECRET struct secret plain = { 0 };
+	struct objects objects;
+	struct record rec;
+
+	return other_load(s, &plain, &objects) && objects_find(&objects, n, &rec) && rec.revoked;
 }
 
 bool store_other_is_whole(const struct store *s)

@@ -86,6 +86,8 @@ int store_load(struct store *s, const char *name, struct err *e);
 int store_name(struct store *s, const char *name, struct err *e);
 /* Whether the file that is not in use opens, too; opening the store looks at its header only. */
 bool store_other_is_whole(const struct store *);
+/* Whether that file opens and has a wrapping key of that name that was revoked. The caller holds the lock. */
+bool store_other_has_revoked(const struct store *, const struct object_name *);
 /* Persistent or transient. */
 bool store_find(const struct store *, const struct object_name *, struct record *ret);
 size_t store_charged(const struct store *);	/* both together, as accounted */

@@ -22,6 +22,19 @@ under() { hwkey validate "$1" --json | jq -r '.keys[0] | .status + " " + .under'
 
 sealed() { printf data | hwkey seal -q -o "$f" --force "$@"; }
 
+# damage: of the newer container
+damage() {
+	local newer
+	newer=$(cd "$HWKEY_PKS_DIR/system" && for c in local.A local.B; do
+		printf '%s %s\n' "$(od -An -tx1 -j48 -N8 $c | tr -d ' ')" $c; done | sort | tail -n 1 | cut -d' ' -f2)
+	printf x | dd of="$HWKEY_PKS_DIR/system/$newer" bs=1 seek=300 conv=notrunc status=none
+}
+
+# cut_short COMMAND...: killed when it is at the second container
+cut_short() {
+	strace -f -o /dev/null -e trace=pwrite64 -e inject=pwrite64:signal=KILL:when=2 "$@" && return 1 || [ $? -ge 128 ]
+}
+
 # The label of the one old wrapping key.
 old() { hwkey pks-list --raw --noheadings --output LABEL,STATE | awk '$2 == "old" { print $1 }'; }
 
@@ -279,12 +292,6 @@ old() { hwkey pks-list --raw --noheadings --output LABEL,STATE | awk '$2 == "old
 }
 
 @test "made, revoked, removed: both containers have it before the command returns" {
-	damage() {	# of the newer one
-		local newer
-		newer=$(cd "$HWKEY_PKS_DIR/system" && for c in local.A local.B; do
-			printf '%s %s\n' "$(od -An -tx1 -j48 -N8 $c | tr -d ' ')" $c; done | sort | tail -n 1 | cut -d' ' -f2)
-		printf x | dd of="$HWKEY_PKS_DIR/system/$newer" bs=1 seek=300 conv=notrunc status=none
-	}
 	hwkey pks-genkey -q web
 	sealed --wrapping-key web
 	damage
@@ -297,6 +304,23 @@ old() { hwkey pks-list --raw --noheadings --output LABEL,STATE | awk '$2 == "old
 	hwkey pks-remove -q --force web
 	damage
 	[ -z "$(state web 2>/dev/null)" ]
+}
+
+@test "revoked, removed: what was cut short between the containers is finished when it is said again" {
+	command -v strace >/dev/null || skip 'no strace'
+	strace -o /dev/null true || skip 'strace cannot trace here'
+	hwkey pks-genkey -q web
+	sealed --wrapping-key web
+	cut_short hwkey pks-genkey -q --revoke web
+	hwkey pks-genkey -q --revoke web
+	damage
+	fails 4 "'web' is revoked" hwkey unseal -q "$f"
+	hwkey pks-genkey -q --revoke web
+	cut_short hwkey pks-remove --force web
+	hwkey pks-remove --force -q web
+	fails 3 'not found' hwkey pks-remove --force web
+	damage
+	fails 6 'with a wrapping key that is not in it' hwkey unseal -q "$f"
 }
 
 @test "twenty at once make one key, and all is under it" {
