@@ -20,10 +20,25 @@
 
 static const struct file_attr attr = { 0600, (gid_t)-1 };
 
+static bool has_slot(int top)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), SOFT_ERASE "/%s", soft_slots[i].file);
+		if (faccessat(top, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	}
+	return false;
+}
+
 int store_check_erased(int top, const struct env *env, struct err *e)
 {
 	if (faccessat(top, SOFT_ERASE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
+	if (has_slot(top))
+		return err_set(e, EINPROGRESS, "keystore '%s' is being erased, and its root key is still there: give "
+			       "'hwkey secure-erase --pks' again now", env->pks_dir);
 	return err_set(e, EINPROGRESS,
 		       "keystore '%s' is being erased: after a reboot 'hwkey secure-erase --pks' finishes that",
 		       env->pks_dir);
@@ -31,39 +46,34 @@ int store_check_erased(int top, const struct env *env, struct err *e)
 
 /* --- what a file is ---------------------------------------------------------------------------------------------- */
 
-/* Its first 32 bytes: magic, and from 16 on a UUID. 1 if it has so many, 0 if not, or if it is no file. */
-static int read_head(int dir, const char *name, unsigned char ret[32], struct err *e)
+/* Its first 32 bytes: magic, and from 16 on a UUID. False: it has fewer, is no file, or cannot be read. */
+static bool read_head(int dir, const char *name, unsigned char ret[32])
 {
 	AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	ssize_t n = 1;
 	size_t have = 0;
 
-	if (fd < 0)
-		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? 0 : err_sys(e, "cannot open '%s'", name);
-	while (have < 32 && n != 0) {
+	while (fd >= 0 && have < 32 && n != 0) {
 		n = pread(fd, ret + have, 32 - have, (off_t)have);
 		if (n < 0 && errno != EINTR)
-			return err_sys(e, "cannot read '%s'", name);
+			return false;
 		have += n > 0 ? (size_t)n : 0;
 	}
 	return have == 32;
 }
 
-/* 1, in HEAD its first bytes. Of all else it is not known that the root key is not in it. */
-static int is_container(int dir, const char *name, unsigned char head[32], struct err *e)
+/* In HEAD its first bytes. Of all else it is not known that the root key is not in it. */
+static bool is_container(int dir, const char *name, unsigned char head[32])
 {
-	int r = read_head(dir, name, head, e);
-
-	return r == 1 ? !memcmp(head, "HWKEYPKS", 8) : r;
+	return read_head(dir, name, head) && !memcmp(head, "HWKEYPKS", 8);
 }
 
 /* The UUID in FILE, empty if there is none; nothing is proven. */
 static void read_uuid(int dir, const char *file, char ret[37])
 {
 	unsigned char head[32];
-	struct err dropped;
 
-	if (read_head(dir, file, head, &dropped) == 1 && (!memcmp(head, "HWKEYRTK", 8) || !memcmp(head, "HWKEYPKS", 8)))
+	if (read_head(dir, file, head) && (!memcmp(head, "HWKEYRTK", 8) || !memcmp(head, "HWKEYPKS", 8)))
 		uuid_format(head + 16, ret);
 }
 
@@ -83,19 +93,37 @@ static void find_id(int dir, char ret[37])
 
 /* --- what must be empty ------------------------------------------------------------------------------------------ */
 
+/* What is damaged may hold objects that the generation in use has not. */
+static int check_whole(const struct store *s, struct err *e)
+{
+	if (s->other != OTHER_GOOD)
+		return err_set(e, EBADMSG, "'%s', which is damaged or missing, may hold objects", s->files[!s->newest]);
+	for (unsigned i = 0; i < 2; i++)
+		if (faccessat(s->dir, s->kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return err_set(e, EBADMSG, "the damaged '%s' may hold objects", s->kept[i]);
+	return 0;
+}
+
 /* Of a partition beside the one that is asked for. */
 static int check_empty(const struct device *dev, int dir, const char *name, struct err *e)
 {
 	struct store s = { .dev = dev, .dir = dir, .top = -1, .lock = -1 };	/* DIR stays the caller's */
+	unsigned objects;
 	int r = root_unlock(dev, dir, e);
 
 	if (r == 0)
 		r = store_load(&s, name, e);
+	if (r == 0)
+		r = boot_load(&s.boot, dev->env, session_of(dev), s.uuid, s.memory.data + s.now.size,
+			      boot_room(s.now.size), e);
+	objects = s.objects.count + s.boot.objects.count;
+	if (r == 0 && !objects)
+		r = check_whole(&s, e);
 	if (r < 0)
 		r = err_prefix(e, "cannot tell whether partition '%s' is empty", name);
-	else if (s.objects.count)
+	else if (objects)
 		r = err_set(e, EBUSY, "partition '%s' holds %u object%s: what is to stay is moved to another system first",
-			    name, s.objects.count, s.objects.count == 1 ? "" : "s");
+			    name, objects, objects == 1 ? "" : "s");
 	secret_done(&s.memory);
 	return r < 0 ? err_hint(e, "--all erases it, too") : 0;
 }
@@ -127,8 +155,14 @@ struct wiping {
 	int dir;
 	bool data;		/* containers, too */
 	size_t done;		/* in this pass */
-	struct err *e;
+	struct err first;	/* .code 0: none; it keeps nothing else from being wiped */
 };
+
+static void note_first(struct err *first, int r, const struct err *why)
+{
+	if (r < 0 && !first->code)
+		*first = *why;
+}
 
 /* The state that this boot has of a partition is under the root key. */
 static int forget_boot(const struct env *env, const unsigned char uuid[UUID_SIZE], struct err *e)
@@ -149,42 +183,55 @@ static int forget_boot(const struct env *env, const unsigned char uuid[UUID_SIZE
 	return r;
 }
 
+static void wipe(struct wiping *w, const char *name)
+{
+	struct err why;
+	int r = file_wipe_at(w->dir, name, &why);
+
+	note_first(&w->first, r, &why);
+	w->done += r == 0;
+}
+
 /* The boot's id stays until all else is gone. */
 static int wipe_one(void *ctx, const char *name)
 {
 	unsigned char head[32];
 	struct wiping *w = ctx;
+	struct err why;
 	bool data;
-	int r;
 
 	if (!strcmp(name, SOFT_ERASE_BOOT))
 		return 0;
-	r = is_container(w->dir, name, head, w->e);
-	data = r == 1;
+	data = is_container(w->dir, name, head);
 	if (data)
-		r = forget_boot(w->env, head + 16, w->e);
-	if (r < 0 || (data && !w->data))
-		return r;
-	w->done++;
-	return file_wipe_at(w->dir, name, w->e);
+		note_first(&w->first, forget_boot(w->env, head + 16, &why), &why);
+	if (!data || w->data)
+		wipe(w, name);
+	return 0;
 }
 
-/* Names may be passed over while others go: until none is left. */
+/* The root key first, whatever else is there. Names may be passed over while others go: until none is left. */
 static int wipe_all(const struct env *env, int dir, bool data, struct err *e)
 {
-	struct wiping w = { env, dir, data, 0, e };
+	struct wiping w = { .env = env, .dir = dir, .data = data };
+	struct err why;
 	int r;
 
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
+		wipe(&w, soft_slots[i].file);
+	wipe(&w, FILE_TEMP);
 	do {
 		w.done = 0;
-		e->code = 0;
 		r = dir_names(dir, wipe_one, &w);
 	} while (r == 0 && w.done);
-	if (r < 0 && !e->code) {
+	if (r < 0) {
 		errno = -r;
-		return err_sys(e, "cannot list keystore '%s'", env->pks_dir);
+		note_first(&w.first, err_sys(&why, "cannot list keystore '%s'", env->pks_dir), &why);
 	}
-	return r < 0 ? r : dir_sync(dir, e);
+	note_first(&w.first, dir_sync(dir, &why), &why);
+	if (w.first.code)
+		*e = w.first;
+	return -w.first.code;
 }
 
 /* What a first use that was cut short left has a root key, too, though nothing is under it. */
@@ -276,15 +323,17 @@ static int open_either(const struct env *env, int *ret_top, int *ret_dir, bool *
 /* The anchor first: its slot tells where it is. */
 static int carry_out(const struct env *env, int top, int dir, struct store_erased *found, struct err *e)
 {
-	int r;
+	struct err first = { 0 }, why;
 
 	_Static_assert(sizeof(found->elsewhere) == ANCHOR_PATH_MAX + 1, "a path fits");
 	anchor_erase(dir, found->elsewhere);
-	r = wipe_all(env, dir, false, e);
-
-	if (r == 0)
-		r = wipe_dir(env, top, SOFT_NEW, e);
-	return r == 0 && found->done ? wipe_dir(env, top, SOFT_ERASE, e) : r;
+	note_first(&first, wipe_all(env, dir, false, &why), &why);
+	note_first(&first, wipe_dir(env, top, SOFT_NEW, &why), &why);
+	if (found->done)
+		note_first(&first, wipe_dir(env, top, SOFT_ERASE, &why), &why);
+	if (first.code)
+		*e = first;
+	return -first.code;
 }
 
 struct place {

@@ -316,6 +316,41 @@ next keystore' ]
 	[ "$(cd "$pks/system" && echo *)" = 'local.A local.B root.plain' ]
 }
 
+@test "erase: whatever cannot be read or removed, every root key goes, and the next command ends it" {
+	hwkey pks-write -q o - <<<data
+	mkdir "$pks/system/"{a,m,zz}
+	chmod 0 "$pks/system/local.B"
+	install -m 600 "$pks/system/root.plain" "$pks/system/copy"
+	run -1 hwkey secure-erase --pks --i-understand
+	[[ $output == *'cannot overwrite and remove'*'Is a directory'* ]]
+	[ "$(cd "$pks/.erase" && echo *)" = 'a erase-boot local.A local.B m zz' ]
+	fails 7 'after a reboot' hwkey pks-read o
+	run -1 hwkey secure-erase --pks --now
+	[ "$(cd "$pks/.erase" && echo *)" = 'a erase-boot m zz' ]
+	rmdir "$pks/.erase/"{a,m,zz}
+	boot 2
+	hwkey secure-erase -q --pks >/dev/null
+	[ "$(ls -A "$pks")" = .lock ]
+}
+
+@test "erase: a container with an unreadable sector does not stop it" {
+	command -v strace >/dev/null || skip 'no strace'
+	hwkey pks-write -q o - <<<data
+	eio=(-o /dev/null -P "$pks/.erase/local.A" -P "$pks/.erase/local.B" -e inject=pread64:error=EIO)
+	strace -f "${eio[@]}" hwkey secure-erase -q --pks --i-understand >/dev/null
+	[ -z "$(find "$pks" -name 'root.*')" ]
+	strace -f "${eio[@]}" hwkey secure-erase -q --pks --now >/dev/null
+	[ "$(ls -A "$pks")" = .lock ]
+}
+
+@test "erase: while the root key of an erase that was stopped is there, it is to go on now" {
+	hwkey pks-write -q o - <<<data
+	mv "$pks/system" "$pks/.erase"
+	fails 7 "still there: give 'hwkey secure-erase --pks' again now" hwkey pks-read o
+	hwkey secure-erase -q --pks >/dev/null
+	fails 3 'not initialised' hwkey pks-read o
+}
+
 @test "erase: a keystore needs not open to be erased" {
 	hwkey pks-write -q o - <<<data
 	install -m 600 /dev/null word
@@ -367,6 +402,29 @@ next keystore' ]
 	boot 2
 	hwkey secure-erase --pks >/dev/null
 	[ "$(ls -A "$pks")" = .lock ]
+}
+
+# The newer container of partition mail, which is damaged, had its only object.
+damage_mail() {
+	hwkey pks-config -q --store mail --create --size 8K
+	hwkey pks-write -q o - --store mail <<<data
+	newer=$(for f in "$pks"/system/mail.?; do echo "$(od -An -tx1 -j48 -N8 "$f" | tr -d ' ') $f"; done | sort | tail -n 1)
+	newer=${newer#* }
+	printf '\xff' | dd of="$newer" bs=1 seek=300 conv=notrunc status=none
+}
+
+@test "erase: a partition of which a container is damaged, or that has transient objects, is not taken for empty" {
+	hwkey pks-config -q --store p2 --create --size 8K
+	hwkey pks-write -q t - --store p2 --policy transient <<<data
+	fails 7 "partition 'p2' holds 1 object" hwkey secure-erase --pks --i-understand
+	hwkey pks-remove -q t --store p2
+	damage_mail
+	fails 6 "cannot tell whether partition 'mail' is empty" hwkey secure-erase --pks --i-understand
+	hwkey pks-config -q --store mail --size 0
+	[ -e "$newer.damaged" ]
+	fails 6 ".damaged' may hold objects" hwkey secure-erase --pks --i-understand
+	rm "$newer.damaged"
+	erase --pks
 }
 
 @test "erase: --all takes the keys, their keyslots and the keystore" {
