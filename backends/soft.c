@@ -7,7 +7,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "lib/blob.h"
 #include "lib/env.h"
 #include "lib/err.h"
 #include "lib/file.h"
@@ -46,7 +48,41 @@ static bool is_container(const char *pks_dir, const char *file)
 	       (st.st_size - CONTAINER_HEADER) % CONTAINER_SIZE_STEP == 0;
 }
 
-/* False: neither container is whole. */
+/* What the header, which is clear, says of the newer of two containers: container.h. Nothing is proven. */
+static uint32_t read_flags(const char *pks_dir, char file[2][SOFT_FILE_SIZE], uint32_t *ret_pending)
+{
+	unsigned char header[CONTAINER_HEADER];
+	char path[PATH_MAX];
+	uint64_t newest = 0;
+	uint32_t flags = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		int n = snprintf(path, sizeof(path), "%s/" SOFT_DIR "/%s", pks_dir, file[i]);
+		AUTO_CLOSE int fd = n < (int)sizeof(path) ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+
+		if (fd < 0 || pread(fd, header, sizeof(header), 0) != sizeof(header) || be_get(header + 48, 8) <= newest)
+			continue;
+		newest = be_get(header + 48, 8);
+		flags = (uint32_t)be_get(header + 152, 4);
+		*ret_pending = (uint32_t)be_get(header + 168, 4);
+	}
+	return flags;
+}
+
+/* False: it cannot be used like any other. */
+static bool describe_state(const char *pks_dir, char file[2][SOFT_FILE_SIZE], const char *grade, char *ret, size_t size)
+{
+	uint32_t pending = 0, flags = read_flags(pks_dir, file, &pending);
+	const char *state = !(flags & CONTAINER_DISABLED) ? flags & CONTAINER_MOVED ? "exported, takes no changes" : NULL
+			    : flags & CONTAINER_MOVED	  ? "moved to another system"
+			    : pending			  ? "disabled: the first use of the next boot enables it"
+							  : "disabled";
+
+	(void)snprintf(ret, size, "%s%s%s", state ? state : "", state ? "; " : "", grade);
+	return !(flags & CONTAINER_DISABLED);
+}
+
+/* False: neither container is whole, or it is disabled. */
 static bool describe(const char *pks_dir, const char *partition, const char *grade, char *ret, size_t size)
 {
 	char file[2][SOFT_FILE_SIZE];
@@ -57,8 +93,8 @@ static bool describe(const char *pks_dir, const char *partition, const char *gra
 		good[i] = is_container(pks_dir, file[i]);
 	}
 	if (good[0] && good[1])
-		(void)snprintf(ret, size, "%s", grade);
-	else if (good[0] || good[1])
+		return describe_state(pks_dir, file, grade, ret, size);
+	if (good[0] || good[1])
 		(void)snprintf(ret, size, "'%.*s' is damaged, the other copy is used; %s", SOFT_FILE_SIZE, file[good[0]],
 			       grade);
 	else

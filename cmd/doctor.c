@@ -213,7 +213,7 @@ static int tell_sources(struct hwkey *hw, struct report *rep, struct err *e)
 		if (backends[i]->examine)
 			r = backends[i]->examine(&hw->env, &rep->examination);
 	}
-	for (const struct device *d = hw->devices; r == 0 && d; d = d->next) {
+	for (struct device *d = hw->devices; r == 0 && d; d = d->next) {
 		struct finding f = { .verdict = d->state == DEVICE_ONLINE ? VERDICT_OK : VERDICT_WARNING };
 		char name[128];
 
@@ -224,6 +224,7 @@ static int tell_sources(struct hwkey *hw, struct report *rep, struct err *e)
 		(void)snprintf(f.text, sizeof(f.text), "%s; %s", d->backend->summary, d->why);
 		if (!hw->captured)
 			f.verdict = keystore_examine(d, f.verdict, f.text, sizeof(f.text));
+		d->faulty = d->faulty || f.verdict == VERDICT_BAD;	/* tell_uses() is not to say otherwise */
 		r = tell(rep, name, &f, e);
 	}
 	return r;
@@ -247,6 +248,9 @@ static int tell_uses(struct hwkey *hw, struct report *rep, struct err *e)
 
 		if (device_select(hw->devices, uses[i].role, NULL, &d, &why) < 0)
 			find(&f, VERDICT_BAD, "%s: %s", uses[i].what, why.msg);
+		else if (d->faulty)
+			find(&f, VERDICT_BAD, "%s: device '%s' (%s) is not usable as it is", uses[i].what, d->id,
+			     d->backend->name);
 		else
 			find(&f, VERDICT_OK, "%s: device '%s' (%s)", uses[i].what, d->id, d->backend->name);
 		r = tell(rep, "commands", &f, e);

@@ -67,7 +67,7 @@ enum verdict keystore_examine(const struct device *d, enum verdict v, char *text
 	}
 	if (r == 0 && strcmp(info.health, "healthy") != 0) {
 		(void)snprintf(text, size, "%s; %.100s: see 'hwkey pks-check'", d->backend->summary, info.health);
-		return VERDICT_WARNING;
+		return strncmp(info.health, "degraded", 8) == 0 ? VERDICT_WARNING : VERDICT_BAD;
 	}
 	if (r == 0)
 		(void)snprintf(text + strlen(text), size - strlen(text), "; %s", info.health);

@@ -186,7 +186,7 @@ struct store_info {
 	char locked[32];		/* those whose objects are closed until the next boot */
 	bool exposed;			/* other users can read its clear root key */
 	char damaged[160];		/* names of files that are damaged, joined by '\n'; empty: none */
-	char health[160];		/* "healthy", or "degraded: " and why, for a person */
+	char health[160];		/* "healthy", "degraded: " and why, or why it cannot be used like any other */
 };
 
 /* The steps of PowerVM's start of a keystore, in its order. */

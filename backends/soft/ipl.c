@@ -64,13 +64,28 @@ void ipl_start(const struct store *s)
 			env->warn(env, "%s; see 'hwkey pks-check'", why.msg);
 }
 
+/* Why it is not used like any other; NULL: it is. One that the first use of this boot enables is. */
+static const char *state_of(const struct store *s)
+{
+	bool disabled = s->now.flags & CONTAINER_DISABLED;
+
+	if (s->moved)
+		return disabled ? "moved to another system" : "exported, takes no changes";
+	if (!disabled || (s->now.pending && !s->boot.here))
+		return NULL;
+	return s->now.pending ? "disabled until the next boot" : "disabled";
+}
+
 void ipl_health(const struct store *s, char *ret, size_t size)
 {
+	const char *unlike = state_of(s);
 	const struct soft_slot *row = NULL;
 	enum slot_state state;
 	struct err why;
 
-	(void)snprintf(ret, size, "healthy");
+	(void)snprintf(ret, size, "%s", unlike ? unlike : "healthy");
+	if (unlike)
+		return;
 	while (next_slot(s, &row, &state, &why))
 		if (state != SLOT_GOOD) {
 			(void)snprintf(ret, size, "degraded: %s", why.msg);
@@ -152,12 +167,13 @@ static void look_at_files(const struct store *s, struct check_step *step)
 
 static void look_at_boot(const struct store *s, struct check_step *steps)
 {
+	const char *state = state_of(s);
 	const struct boot *b = &s->boot;
 
-	if (s->now.pending && !b->here)
+	if (state)
+		tell(&steps[CHECK_READY], CHECK_DEGRADED, "%s", state);
+	else if (s->now.pending && !b->here)
 		tell(&steps[CHECK_READY], CHECK_DUE, "size of %u bytes is due", s->now.pending);
-	else if (s->now.flags & CONTAINER_DISABLED)
-		tell(&steps[CHECK_READY], CHECK_OK, "disabled");
 	if (!b->here)
 		tell(&steps[CHECK_READY], CHECK_DUE, "this boot has not begun: no password is set");
 	else

@@ -198,8 +198,13 @@ static int check_system(const struct backup *b, const struct store *s, struct er
 	return err_set(e, EBADMSG, "backup is of keystore %s, this is %s", theirs, ours);
 }
 
+/* One that was exported lives elsewhere, or is about to: what is put back here would be a second one. */
 static int check_generation(const struct backup *b, const struct store *s, const struct restore *how, struct err *e)
 {
+	int r = store_check_moved(s, e);
+
+	if (r < 0)
+		return r;
 	if (b->header.generation >= s->now.generation || how->flags & RESTORE_ROLLBACK)
 		return 0;
 	return err_set(e, EBADMSG, "backup has generation %llu, the keystore %llu: what was changed since would be lost; "
@@ -367,7 +372,7 @@ static int take_over(struct store *s, const struct backup *b, struct snapshot *n
 	now->size = n->size;
 	now->pending = pending > n->size ? pending : 0;
 	now->flags = ((now->flags | b->header.flags) & CONTAINER_POWER11) | (b->header.flags & CONTAINER_MOVED);
-	s->moved = false;
+	s->moved = false;	/* this commit is the last one of a backup that was made while exported */
 	now->anchor = lost ? b->header.anchor : now->anchor;
 	now->counter = lost ? b->header.counter : now->counter;
 	return 0;

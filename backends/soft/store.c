@@ -349,8 +349,12 @@ int store_check_moved(const struct store *s, struct err *e)
 {
 	if (!s->moved)
 		return 0;
+	if (s->now.flags & CONTAINER_DISABLED && strcmp(s->name, SOFT_LOCAL) != 0)
+		return err_set(e, ENXIO, "keystore '%s' was moved to another system: "
+			       "'hwkey pks-config --store %s --remove' makes room for another one", s->name, s->name);
 	if (s->now.flags & CONTAINER_DISABLED)
-		return err_set(e, ENXIO, "keystore '%s' was moved to another system", s->name);
+		return err_set(e, ENXIO, "keystore '%s' was moved to another system: 'hwkey secure-erase --pks' makes room "
+			       "for another one", s->name);
 	return err_set(e, EPERM, "keystore '%s' was exported and takes no changes: 'hwkey pks-export --cancel' undoes that",
 		       s->name);
 }
@@ -362,6 +366,9 @@ static int check_enabled(const struct store *s, unsigned flags, struct err *e)
 		return 0;
 	if (s->moved)
 		return store_check_moved(s, e);
+	if (s->now.pending)
+		return err_set(e, ENXIO, "keystore '%s' is disabled until the next boot, which makes it %u bytes large",
+			       s->name, s->now.pending);
 	if (strcmp(s->name, SOFT_LOCAL) != 0)
 		return err_set(e, ENXIO, "keystore '%s' is disabled: 'hwkey pks-config --store %s --size 64K' enables it",
 			       s->name, s->name);

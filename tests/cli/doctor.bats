@@ -90,6 +90,7 @@ verdict() { awk -v check="$1" 'index($0, check) == 1 { sub(check " *", ""); prin
 	[ "$status" -eq 4 ]
 	[ "$(verdict soft:local <<<"$output")" = bad ]
 	[[ $output == *"is missing and key 'k' needs it"* ]]
+	[ "$(verdict commands <<<"$output" | sort -u)" = bad ]
 	[[ $(hwkey list-devices --json local | jq -r '.devices[0] | .state, .remark') == error$'\n'*"is missing and key 'k' needs it"* ]]
 	hwkey remove -q --force k
 	hwkey doctor >out || true

@@ -108,6 +108,67 @@ export_() { hwkey pks-export -q --tsk-file "$f.tsk" "$@"; }
 	[ ! -e "$HWKEY_PKS_DIR" ]
 }
 
+@test "pks-restore: brings no keystore back that was exported or moved" {
+	ready
+	hwkey pks-backup -q "$f.before"
+	export_ "$f"
+	before=$(state "$here")
+	fails 4 "takes no changes: 'hwkey pks-export --cancel'" hwkey pks-restore --accept-rollback "$f.before"
+	[ "$(state "$here")" = "$before" ]
+	hwkey pks-backup -q "$f.meanwhile"
+	receipt=$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")
+	hwkey pks-export -q --confirm "$receipt"
+	before=$(state "$here")
+	fails 5 "'hwkey secure-erase --pks' makes room" hwkey pks-restore --accept-rollback "$f.before"
+	fails 5 'was moved' hwkey pks-restore --accept-rollback "$f.meanwhile"
+	[ "$(state "$here")" = "$before" ]
+	cp "$here"/system/root.tsk "$f.slot"
+	rm "$here"/system/root.*	# nothing opens it but the backup's own slot
+	fails 5 'was moved' hwkey pks-restore --accept-rollback --tsk-file "$f.tsk" "$f.before"
+	[ -z "$(ls "$here"/system/root.* 2>/dev/null)" ]
+	# where all is lost the state comes with the backup
+	rm -r "$here"
+	hwkey pks-restore -q --tsk-file "$f.tsk" "$f.meanwhile"
+	hwkey pks-tsk -q --check "$f.tsk" --batch 2>/dev/null || true
+	CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR/credentials
+	export CREDENTIALS_DIRECTORY
+	install -D -m 600 "$f.tsk" "$CREDENTIALS_DIRECTORY/hwkey.pks-tsk"
+	printf x | fails 4 'takes no changes' hwkey pks-write -q b -
+}
+
+@test "exported, moved, disabled: no check calls it healthy" {
+	ready
+	health() { hwkey pks-config --json 2>/dev/null | jq -r '.keystore[0].health'; }
+	ready_is() { hwkey pks-check --json 2>/dev/null | jq -r '.checks[6] | .result + " " + .detail'; }
+	remark() { hwkey list-devices --json local | jq -r '.devices[0] | .state + " " + .remark'; }
+	export_ "$f"
+	[ "$(health)" = 'exported, takes no changes' ]
+	[[ $(ready_is) == 'degraded exported, takes no changes'* ]]
+	[[ $(remark) == 'online exported'* ]]
+	hwkey doctor >"$f.doctor" 2>/dev/null || true
+	grep -q '^soft:local *bad .*exported' "$f.doctor"
+	not grep -q '^commands *ok .*objects' "$f.doctor"
+	hwkey pks-export -q --confirm "$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")"
+	[ "$(health)" = 'moved to another system' ]
+	[[ $(ready_is) == 'degraded moved'* ]]
+	[[ $(remark) == 'error moved to another system'* ]]
+	hwkey doctor >"$f.doctor" 2>/dev/null || true
+	grep -q '^soft:local *bad .*moved' "$f.doctor"
+	HWKEY_PKS_DIR=$BATS_TEST_TMPDIR/off
+	hwkey pks-config -q --size 0
+	[ "$(health)" = disabled ]
+	[[ $(ready_is) == 'degraded disabled'* ]]
+	[[ $(remark) == 'error disabled; protection:'* ]]
+	hwkey pks-config -q --size 64K
+	[ "$(health)" = 'disabled until the next boot' ]
+	fails 5 'disabled until the next boot' hwkey pks-list
+	boot 2
+	[ "$(health)" = healthy ]
+	[[ $(ready_is) == due* ]]
+	put a data
+	[[ $(remark) == 'online protection'* ]]
+}
+
 @test "pks-import: without a keystore, or with another key, it writes nothing" {
 	ready
 	export_ "$f"
