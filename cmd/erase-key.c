@@ -66,6 +66,16 @@ static const char *const stays[] = {
 	[KEY_VOLUME_NONE] = "no keyslot of it has a token of this key: nothing was changed",
 };
 
+static int erase_slots(const struct erasing *x, const struct key_volume *v, struct err *e)
+{
+	int r = key_volume_erase(x->hw, v, e);
+
+	if (r < 0)
+		return err_prefix(e, "volume '%s'", v->path);
+	return erase_tell(x->out, e, ERASE_GONE, v->path, "the keyslots of this key%s",
+			  v->state == KEY_VOLUME_LAST ? ", the last way in" : "; others still open it");
+}
+
 static int see_erase(void *ctx, const struct key_volume *v, struct err *e)
 {
 	const struct erasing *x = ctx;
@@ -73,18 +83,19 @@ static int see_erase(void *ctx, const struct key_volume *v, struct err *e)
 
 	switch (v->state) {
 	case KEY_VOLUME_UNKNOWN:
-		return erase_tell(x->out, e, ERASE_REMAINS, v->path, "not looked at: %s", v->why);
+		r = erase_tell(x->out, e, ERASE_REMAINS, v->path, "not looked at: %s", v->why);
+		break;
 	case KEY_VOLUME_PLAIN:
-		return erase_tell(x->out, e, ERASE_GONE, v->path, "its only key; the data is there, and noise");
+		r = erase_tell(x->out, e, ERASE_GONE, v->path, "its only key; the data is there, and noise");
+		break;
 	case KEY_VOLUME_SLOT: case KEY_VOLUME_LAST:
-		r = key_volume_erase(x->hw, v, e);
-		if (r < 0)
-			return err_prefix(e, "volume '%s'", v->path);
-		return erase_tell(x->out, e, ERASE_GONE, v->path, "the keyslots of this key%s",
-				  v->state == KEY_VOLUME_LAST ? ", the last way in" : "; others still open it");
+		r = erase_slots(x, v, e);
+		break;
 	default:
-		return erase_tell(x->out, e, ERASE_REMAINS, v->path, "%s", stays[v->state]);
+		r = erase_tell(x->out, e, ERASE_REMAINS, v->path, "%s", stays[v->state]);
 	}
+	return r < 0 || !v->namesake ? r : erase_tell(x->out, e, ERASE_REMAINS, v->path, "the keyslots of another key of "
+						       "this name, as of another machine's");
 }
 
 static bool is_same_key(const struct entry *a, const struct entry *b)
@@ -143,6 +154,9 @@ int erase_key(struct hwkey *hw, const char *name, bool alone, struct report *out
 		r = repo_erase(&hw->repo, name, false, e);	/* last: until then the command can be given again */
 	if (r == 0)
 		r = erase_tell(out, e, ERASE_GONE, name, "its files in the repository, overwritten and removed");
+	if (r == 0 && alone)
+		r = erase_tell(out, e, ERASE_REMAINS, "other volumes",
+			       "that the key does not list: a token in their header still opens them here");
 	if (r == 0 && known && alone)
 		r = tell_source(&entry, out, e);
 	return r == 0 && known && alone ? tell_copies(hw, &entry, out, e) : r;

@@ -13,6 +13,7 @@ struct seen {			/* of one volume */
 	const char *pattern;	/* NULL: unknown */
 	bool has_slot;		/* a token of that key and its slot */
 	bool is_named;		/* a token of that name, and a slot unless it is dead */
+	bool namesake;		/* a slot of another key of that name */
 	char former[201];	/* name in the token of a key that was renamed since */
 };
 
@@ -28,6 +29,7 @@ static int see(void *ctx, const struct luks_row *row, struct err *e)
 	same = s->pattern && row->pattern && !strcmp(row->pattern, s->pattern);
 	if (!strcmp(row->name, s->name)) {
 		s->has_slot |= has_slot && (same || !s->pattern || !row->pattern);
+		s->namesake |= has_slot && !same && s->pattern && row->pattern;
 		s->is_named |= has_slot || !strcmp(row->state, "dead");
 	} else if (has_slot && same) {
 		s->has_slot = true;
@@ -211,10 +213,12 @@ int key_volumes_check(struct hwkey *hw, const struct entry *entry, struct err *e
 /* --- erasing ----------------------------------------------------------------------------------------------------- */
 
 /* Asks nobody, and says nothing of what only a removal would. */
-static int unenroll(struct hwkey *hw, struct volume *v, const char *name, bool check, bool last, struct err *e)
+static int unenroll(struct hwkey *hw, struct volume *v, const struct key_volume *vol, bool check, bool last,
+		    struct err *e)
 {
 	const struct luks_remove what = {
-		.name = name, .slot = -1, .recovery_keep = -1, .force_last = last, .check = check,
+		.name = vol->name, .pattern = vol->pattern, .slot = -1, .recovery_keep = -1,
+		.force_last = last, .check = check,
 	};
 	struct env silent = hw->env;
 	int r;
@@ -231,7 +235,7 @@ static int unenroll(struct hwkey *hw, struct volume *v, const char *name, bool c
 static enum key_volume_state judge_slots(struct hwkey *hw, struct volume *v, struct key_volume *vol)
 {
 	struct err why;
-	int r = unenroll(hw, v, vol->name, true, false, &why);
+	int r = unenroll(hw, v, vol, true, false, &why);
 
 	if (r == 0 || r == -ENOENT)
 		return r == 0 ? KEY_VOLUME_SLOT : KEY_VOLUME_NONE;
@@ -258,6 +262,8 @@ static enum key_volume_state judge(struct hwkey *hw, const struct entry *entry, 
 		return KEY_VOLUME_UNKNOWN;
 	}
 	(void)snprintf(vol->name, sizeof(vol->name), "%s", s.former[0] ? s.former : entry->name);
+	vol->pattern = s.pattern;
+	vol->namesake = s.namesake;
 	v.ops->info(v.luks, &info);
 	if (!s.has_slot && !strncmp(info.cipher, "paes", 4))
 		return KEY_VOLUME_PAES;
@@ -289,5 +295,5 @@ int key_volume_erase(struct hwkey *hw, const struct key_volume *vol, struct err 
 
 	if (r == 0)
 		r = volume_open(&v, vol->path, NULL, e);
-	return r < 0 ? r : unenroll(hw, &v, vol->name, false, true, e);
+	return r < 0 ? r : unenroll(hw, &v, vol, false, true, e);
 }

@@ -35,6 +35,8 @@ struct key_volume {
 	const char *path;
 	enum key_volume_state state;
 	char name[201];			/* of the key, in its tokens */
+	const char *pattern;		/* NULL: none */
+	bool namesake;			/* it has a keyslot of another key of that name, too */
 	char why[512];
 };
 

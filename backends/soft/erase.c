@@ -46,34 +46,39 @@ int store_check_erased(int top, const struct env *env, struct err *e)
 
 /* --- what a file is ---------------------------------------------------------------------------------------------- */
 
-/* Its first 32 bytes: magic, and from 16 on a UUID. False: it has fewer, is no file, or cannot be read. */
-static bool read_head(int dir, const char *name, unsigned char ret[32])
+/* Its first 32 bytes: magic, and from 16 on a UUID. 0: it has fewer, or is no file. */
+static int read_head(int dir, const char *name, unsigned char ret[32], struct err *e)
 {
 	AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	ssize_t n = 1;
 	size_t have = 0;
 
-	while (fd >= 0 && have < 32 && n != 0) {
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? 0 : err_sys(e, "cannot open '%s'", name);
+	while (have < 32 && n != 0) {
 		n = pread(fd, ret + have, 32 - have, (off_t)have);
 		if (n < 0 && errno != EINTR)
-			return false;
+			return errno == EISDIR ? 0 : err_sys(e, "cannot read '%s'", name);
 		have += n > 0 ? (size_t)n : 0;
 	}
 	return have == 32;
 }
 
-/* In HEAD its first bytes. Of all else it is not known that the root key is not in it. */
-static bool is_container(int dir, const char *name, unsigned char head[32])
+/* 1, in HEAD its first bytes. Of all else it is not known that the root key is not in it. */
+static int is_container(int dir, const char *name, unsigned char head[32], struct err *e)
 {
-	return read_head(dir, name, head) && !memcmp(head, "HWKEYPKS", 8);
+	int r = read_head(dir, name, head, e);
+
+	return r == 1 ? !memcmp(head, "HWKEYPKS", 8) : r;
 }
 
 /* The UUID in FILE, empty if there is none; nothing is proven. */
 static void read_uuid(int dir, const char *file, char ret[37])
 {
 	unsigned char head[32];
+	struct err dropped;
 
-	if (read_head(dir, file, head) && (!memcmp(head, "HWKEYRTK", 8) || !memcmp(head, "HWKEYPKS", 8)))
+	if (read_head(dir, file, head, &dropped) == 1 && (!memcmp(head, "HWKEYRTK", 8) || !memcmp(head, "HWKEYPKS", 8)))
 		uuid_format(head + 16, ret);
 }
 
@@ -192,19 +197,24 @@ static void wipe(struct wiping *w, const char *name)
 	w->done += r == 0;
 }
 
-/* The boot's id stays until all else is gone. */
+/* The boot's id stays until all else is gone. What cannot be read is by its name a container, or may be the root key. */
 static int wipe_one(void *ctx, const char *name)
 {
+	char partition[SOFT_NAME_MAX + 1];
 	unsigned char head[32];
 	struct wiping *w = ctx;
 	struct err why;
 	bool data;
+	int r;
 
 	if (!strcmp(name, SOFT_ERASE_BOOT))
 		return 0;
-	data = is_container(w->dir, name, head);
-	if (data)
+	r = is_container(w->dir, name, head, &why);
+	data = r == 1 || (r < 0 && soft_partition_of(name, partition));
+	if (r == 1)
 		note_first(&w->first, forget_boot(w->env, head + 16, &why), &why);
+	else if (data && !w->data)
+		note_first(&w->first, r, &why);
 	if (!data || w->data)
 		wipe(w, name);
 	return 0;
@@ -324,13 +334,15 @@ static int open_either(const struct env *env, int *ret_top, int *ret_dir, bool *
 static int carry_out(const struct env *env, int top, int dir, struct store_erased *found, struct err *e)
 {
 	struct err first = { 0 }, why;
+	int r;
 
 	_Static_assert(sizeof(found->elsewhere) == ANCHOR_PATH_MAX + 1, "a path fits");
 	anchor_erase(dir, found->elsewhere);
-	note_first(&first, wipe_all(env, dir, false, &why), &why);
 	note_first(&first, wipe_dir(env, top, SOFT_NEW, &why), &why);
-	if (found->done)
-		note_first(&first, wipe_dir(env, top, SOFT_ERASE, &why), &why);
+	r = wipe_all(env, dir, false, &why);
+	if (found->done)			/* which tries again what failed */
+		r = wipe_dir(env, top, SOFT_ERASE, &why);
+	note_first(&first, r, &why);
 	if (first.code)
 		*e = first;
 	return -first.code;

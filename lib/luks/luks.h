@@ -86,7 +86,8 @@ struct luks_info { char uuid[37], label[49], cipher[64], pattern[65]; };	/* patt
 enum luks_activate { LUKS_READONLY = 1 << 0 };
 
 struct luks_remove {			/* one of: */
-	const char *name;		/* all slots and tokens of that key */
+	const char *name;		/* all slots and tokens of that key: ENOTEMPTY if that are two keys' ... */
+	const char *pattern;		/* ... but not of another key of that name; NULL: not known */
 	int slot;			/* -1: not this */
 	bool recovery;			/* all recovery keys ... */
 	int recovery_keep;		/* ... but this slot; -1: none */

@@ -87,6 +87,31 @@ static int slots_of_key(struct luks *l, const struct luks_source *src, const str
 	return luks_token_own(l, src, t, known ? &passphrase : NULL, ret, e);
 }
 
+/* Of two keys; empty or NULL: not known. */
+static bool differ(const char *a, const char *b)
+{
+	return a && b && *a && *b && strcmp(a, b) != 0;
+}
+
+/* Which of two keys of one name is meant, nobody can tell. */
+static int check_one_key(struct luks *l, const char *name, struct err *e)
+{
+	char pattern[65] = "";
+
+	for (int id = 0; id < LUKS_TOKENS; id++) {
+		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+
+		if (!luks_token_get(l, id, &t) || strcmp(t.name, name) != 0)
+			continue;
+		if (differ(pattern, t.pattern))
+			return err_set(e, ENOTEMPTY, "'%s' has keyslots of two keys of the name '%s', as of two machines: "
+				       "remove those that are meant by --slot", l->volume, name);
+		if (t.pattern[0])
+			memcpy(pattern, t.pattern, sizeof(pattern));
+	}
+	return 0;
+}
+
 /* 1: WHAT names token ID; its slots. */
 static int is_meant(struct luks *l, const struct luks_source *src, int id, const struct luks_remove *what,
 		    uint32_t *ret_slots, struct err *e)
@@ -96,7 +121,7 @@ static int is_meant(struct luks *l, const struct luks_source *src, int id, const
 	int r;
 
 	if (what->name) {
-		if (!luks_token_get(l, id, &t) || strcmp(t.name, what->name) != 0)
+		if (!luks_token_get(l, id, &t) || strcmp(t.name, what->name) != 0 || differ(t.pattern, what->pattern))
 			return 0;
 		r = slots_of_key(l, src, &t, ret_slots, e);
 		return r < 0 ? r : 1;
@@ -135,6 +160,8 @@ static int collect(struct luks *l, const struct luks_source *src, const struct l
 			return err_set(e, ENOENT, "'%s' has no keyslot %d", l->volume, what->slot);
 		slots = UINT32_C(1) << what->slot;
 	}
+	if (what->name && !what->pattern)
+		r = check_one_key(l, what->name, e);
 	for (int id = 0; r >= 0 && what->slot < 0 && id < LUKS_TOKENS; id++) {
 		r = is_meant(l, src, id, what, &s, e);
 		if (r == 1) {

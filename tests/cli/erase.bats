@@ -39,6 +39,7 @@ zeros() { ! tr -d '\0' <"$1" | grep -qz .; }
 	hwkey generate -q k2
 	exec 8<"$repo/k1.skey" 9<"$repo/k1.info"
 	[ "$(erase k1)" = 'erased k1
+remains other\x20volumes
 remains wrapping\x20key
 remains copies
 remains the\x20medium' ]
@@ -105,10 +106,29 @@ remains the\x20medium' ]
 	[[ $stderr == *"volume '$vol' never opens again"* && $stderr != *second* ]]
 	jq -e '[.erased[] | select(.result == "erased") | .what] == ["'"$vol"'", "'"$PWD/second"'", "new"]' <<<"$output"
 	jq -e '[.erased[] | select(.result == "remains") | .what] ==
-		["'"$PWD/third"'", "/nonexistent/d", "wrapping key", "twin", "copies", "the medium"]' <<<"$output"
+		["'"$PWD/third"'", "/nonexistent/d", "other volumes", "wrapping key", "twin", "copies", "the medium"]' <<<"$output"
 	fails 4 'nothing that was tried opens' hwkey luks-open --test -q "$vol" --raw
 	hwkey luks-open -q --test ./second >/dev/null
 	[ "$(md5sum third)" = "$before" ]
+}
+
+@test "erase: the keyslots of another machine's key of the same name stay" {
+	other() { HWKEY_PKS_DIR=$PWD/other-pks HWKEY_REPOSITORY=$PWD/other-repo "$@"; }
+	hwkey generate -q k1 --volumes "$vol:v"
+	other hwkey generate -q k1 --volumes "$vol:v"
+	hwkey luks-format -q "$vol" k1 --size 17M
+	hwkey luks-recovery -q "$vol" -o recovery
+	other hwkey luks-enroll -q "$vol" k1 --key-file recovery
+	fails 7 "two keys of the name 'k1'" hwkey luks-unenroll "$vol" k1
+	hwkey luks-open -q --test "$vol" >/dev/null
+	run -0 --separate-stderr hwkey secure-erase --i-understand k1 --json
+	jq -e --arg v "$vol" '[.erased[] | select(.what == $v) | .result] == ["erased", "remains"]' <<<"$output"
+	other hwkey luks-open -q --test "$vol" >/dev/null
+	fails 4 'nothing that was tried opens' hwkey luks-open --test -q "$vol" --raw
+	[ "$(cryptsetup luksDump "$vol" | grep -c ': luks2$')" = 2 ]
+	hwkey generate -q k1 --volumes "$vol:v"		# a third one, of which nothing is there
+	hwkey secure-erase --i-understand k1 --json | jq -e --arg v "$vol" 'all(.erased[] | select(.what == $v); .result == "remains")'
+	other hwkey luks-unenroll -q "$vol" k1
 }
 
 @test "erase: a key is there or gone, wherever it was stopped, and the next command ends it" {
@@ -212,7 +232,7 @@ remains the\x20medium' ]
 	hwkey generate -q k1
 	hwkey luks-format -q "$vol" k1 --size 24M
 	printf word >word
-	hwkey luks-recovery -q "$vol" >recovery
+	hwkey luks-recovery -q "$vol" -o recovery
 	fast=(--pbkdf pbkdf2 --pbkdf-force-iterations 1000 --batch-mode)
 	cryptsetup luksAddKey "$vol" word --key-file recovery "${fast[@]}"
 	cryptsetup luksKillSlot "$vol" 0 --key-file word --batch-mode
@@ -337,7 +357,7 @@ next keystore' ]
 	command -v strace >/dev/null || skip 'no strace'
 	hwkey pks-write -q o - <<<data
 	eio=(-o /dev/null -P "$pks/.erase/local.A" -P "$pks/.erase/local.B" -e inject=pread64:error=EIO)
-	strace -f "${eio[@]}" hwkey secure-erase -q --pks --i-understand >/dev/null
+	run -1 strace -f "${eio[@]}" hwkey secure-erase -q --pks --i-understand
 	[ -z "$(find "$pks" -name 'root.*')" ]
 	strace -f "${eio[@]}" hwkey secure-erase -q --pks --now >/dev/null
 	[ "$(ls -A "$pks")" = .lock ]
