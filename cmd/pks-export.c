@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <string.h>
 
-struct opts { char *store, *tsk_file, *confirm; bool cancel; };
+struct opts { char *store, *tsk_file, *password_file, *confirm; bool cancel; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
 	OPT_STR(struct opts, confirm, "confirm", 0, "RECEIPT", "Erase what was exported: pks-import gave this"),
 	OPT_FLAG(struct opts, cancel, "cancel", 0, "Let the keystore take changes again"),
 	PKS_OPT_TSK(struct opts, tsk_file),
+	PKS_OPT_PASSWORD(struct opts, password_file),
 	PKS_OPT_STORE(struct opts, store),
 	{ 0 }
 };
@@ -51,9 +52,25 @@ static int check(const struct opts *o, const struct args *args, struct err *e)
 	return 0;
 }
 
+static int move(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,
+		const struct args *args, struct err *e)
+{
+	int r;
+
+	if (o->confirm)
+		return ops->export_finish(dev, o->confirm, e);
+	if (!o->cancel)
+		return export(hw, o, dev, ops, args->argv[0], e);
+	r = ops->export_cancel(dev, e);
+	if (r == 0)
+		note(&hw->env, "if the export was imported elsewhere, both are in use now");
+	return r;
+}
+
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct opts *o = values;
+	AUTO_SECRET struct secret password = { 0 };
 	const struct store_ops *ops;
 	struct device *dev;
 	int r = check(o, args, e);
@@ -62,15 +79,11 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r == 0 && !ops->export_)
 		r = err_set(e, EOPNOTSUPP, "keystore '%s' cannot be moved", dev->id);
-	if (r < 0)
-		return r;
-	if (o->confirm)
-		return ops->export_finish(dev, o->confirm, e);
-	if (!o->cancel)
-		return export(hw, o, dev, ops, args->argv[0], e);
-	r = ops->export_cancel(dev, e);
 	if (r == 0)
-		note(&hw->env, "if the export was imported elsewhere, both are in use now");
+		r = pks_give_password(hw, o->password_file, &password, e);
+	if (r == 0)
+		r = move(hw, o, dev, ops, args, e);
+	hw->env.pks_password = NULL;
 	return r;
 }
 

@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-struct opts { char *store, *tsk_file; };
+struct opts { char *store, *tsk_file, *password_file; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
 	PKS_OPT_TSK(struct opts, tsk_file),
+	PKS_OPT_PASSWORD(struct opts, password_file),
 	PKS_OPT_STORE(struct opts, store),
 	{ 0 }
 };
@@ -16,7 +17,7 @@ static const struct opt opts[] = {
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct opts *o = values;
-	AUTO_SECRET struct secret tsk = { 0 };
+	AUTO_SECRET struct secret tsk = { 0 }, password = { 0 };
 	AUTO_BLOB struct blob file = { 0 };
 	const struct store_ops *ops;
 	struct device *dev;
@@ -30,7 +31,10 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r == 0 && o->tsk_file)
 		r = read_secret_file(o->tsk_file, PKS_TSK_FILE_MAX, &tsk, e);
 	if (r == 0)
+		r = pks_give_password(hw, o->password_file, &password, e);
+	if (r == 0)
 		r = ops->import(dev, &file, o->tsk_file ? &tsk : NULL, receipt, e);
+	hw->env.pks_password = NULL;
 	if (r < 0)
 		return r;
 	if (printf("%s\n", receipt) < 0 || fflush(stdout) != 0)

@@ -98,3 +98,15 @@ int access_object(const struct store *s, enum access what, const struct object_n
 		r = check_kind(what, n, object, e);
 	return r < 0 ? r : access_lock(s, n->consumer, e);
 }
+
+int access_all(const struct store *s, struct err *e)
+{
+	int r = 0;
+
+	for (int c = CONSUMER_FIRMWARE; r == 0 && c <= CONSUMER_OS; c++) {
+		r = access_lock(s, (enum consumer)c, e);
+		if (r == 0 && s->boot.consumers[c].password != PASSWORD_NULL)
+			r = access_password(s, (enum consumer)c, e);
+	}
+	return r;
+}

@@ -26,6 +26,8 @@ int access_policy(const struct store *, enum consumer, uint32_t policy, struct e
 int access_wrapping(const struct store *, uint32_t policy, struct err *e);
 /* EPERM if CONSUMER's objects are closed until the next boot. */
 int access_lock(const struct store *, enum consumer, struct err *e);
+/* No consumer's are closed, and of each that has set a password it is given: for what is done to all objects at once. */
+int access_all(const struct store *, struct err *e);
 
 /* Sets it once in a boot (EEXIST): CHOSEN, or if NULL a random one, which RET_GENERATED gets and the user keyring. */
 int password_set(struct store *, enum consumer, const struct secret *chosen, struct secret *ret_generated, struct err *e);

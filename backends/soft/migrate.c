@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "lib/blob.h"
 #include "lib/env.h"
 #include "lib/err.h"
@@ -82,6 +83,8 @@ int soft_export(const struct device *dev, const struct secret *given, struct blo
 	int r = store_open(&s, dev, STORE_WRITE, e);
 
 	if (r == 0)
+		r = access_all(&s, e);
+	if (r == 0)
 		r = tsk_slot_read(s.dir, session_of(dev), NULL, id, e);
 	if (r == -ENOENT && dev->session->len)
 		return err_hint(e, "'hwkey pks-tsk' sets the one of the system that it is to go to");
@@ -102,9 +105,9 @@ int soft_export(const struct device *dev, const struct secret *given, struct blo
 	return r;
 }
 
-static int open_moved(struct store *s, const struct device *dev, struct err *e)
+static int open_moved(struct store *s, const struct device *dev, unsigned flags, struct err *e)
 {
-	int r = store_open(s, dev, STORE_WRITE, e);
+	int r = store_open(s, dev, STORE_WRITE | flags, e);
 
 	return r == 0 && !s->moved ? err_set(e, ENOENT, "keystore '%s' was not exported", s->name) : r;
 }
@@ -112,25 +115,38 @@ static int open_moved(struct store *s, const struct device *dev, struct err *e)
 int soft_export_cancel(const struct device *dev, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
-	int r = open_moved(&s, dev, e);
+	int r = open_moved(&s, dev, 0, e);
 
 	return r < 0 ? r : mark(&s, false, e);
+}
+
+/* One that is disabled has seen the receipt already: the generation that it is of is gone, and so are the objects. */
+static int check_receipt(const struct store *s, const char *receipt, struct err *e)
+{
+	AUTO_SECRET struct secret transfer = { 0 };
+	char own[2 * RECEIPT + 1];
+	int r;
+
+	if (s->now.flags & CONTAINER_DISABLED)
+		return 0;
+	r = transfer_key(s, &transfer, e);
+	if (r == 0)
+		r = receipt_make(&transfer, own, e);
+	if (r == 0 && (strlen(receipt) != 2 * RECEIPT || !crypto_equal(own, receipt, 2 * RECEIPT)))
+		r = err_set(e, EACCES, "receipt is not of the export that this keystore waits for");
+	return r;
 }
 
 /* Nothing is left of the objects in either file. */
 int soft_export_finish(const struct device *dev, const char *receipt, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
-	AUTO_SECRET struct secret transfer = { 0 };
-	char own[2 * RECEIPT + 1];
-	int r = open_moved(&s, dev, e);
+	int r = open_moved(&s, dev, STORE_DISABLED, e);
 
 	if (r == 0)
-		r = transfer_key(&s, &transfer, e);
+		r = access_all(&s, e);
 	if (r == 0)
-		r = receipt_make(&transfer, own, e);
-	if (r == 0 && (strlen(receipt) != 2 * RECEIPT || !crypto_equal(own, receipt, 2 * RECEIPT)))
-		r = err_set(e, EACCES, "receipt is not of the export that this keystore waits for");
+		r = check_receipt(&s, receipt, e);
 	if (r < 0)
 		return r;
 	objects_init(&s.objects, s.objects.data, s.objects.size);
@@ -204,6 +220,8 @@ static int check_import(const struct store *s, const struct backup *b, struct er
 	int r = store_check_moved(s, e);
 
 	if (r == 0)
+		r = access_all(s, e);
+	if (r == 0)
 		r = tsk_slot_read(s->dir, session_of(s->dev), NULL, id, e);
 	if (r == -ENOENT)
 		return err_hint(e, "'hwkey pks-tsk --set' sets the one of the export");
@@ -211,6 +229,8 @@ static int check_import(const struct store *s, const struct backup *b, struct er
 		r = err_set(e, EACCES, "export is under another trusted system key than this keystore has");
 	if (r == 0 && !memcmp(b->header.partition, s->uuid, UUID_SIZE))
 		r = err_set(e, EEXIST, "export is of this very keystore: 'hwkey pks-export --cancel' takes it back");
+	if (r == 0 && !memcmp(b->slot.system, session_of(s->dev)->system, UUID_SIZE))
+		r = err_set(e, EEXIST, "export is of a keystore of this very system: it goes to another one");
 	return r;
 }
 

@@ -258,19 +258,6 @@ static int check_transient(const struct snapshot *n, const struct store *s, stru
 	return 0;
 }
 
-/* Whoever cannot write a consumer's objects one by one shall not do it at once. */
-static int check_consumers(const struct store *s, struct err *e)
-{
-	int r = 0;
-
-	for (int c = CONSUMER_FIRMWARE; r == 0 && c <= CONSUMER_OS; c++) {
-		r = access_lock(s, (enum consumer)c, e);
-		if (r == 0 && s->boot.consumers[c].password != PASSWORD_NULL)
-			r = access_password(s, (enum consumer)c, e);
-	}
-	return r;
-}
-
 static bool holds(const struct objects *o, const unsigned char id[16])
 {
 	const struct store view = { .objects = *o };
@@ -355,7 +342,7 @@ static int take_over(struct store *s, const struct backup *b, struct snapshot *n
 			  boot_room(n->size), e);
 
 	if (r == 0 && lost)
-		r = check_consumers(s, e);
+		r = access_all(s, e);
 	if (r == 0)
 		r = check_transient(n, s, e);
 	if (r == 0 && !lost && n->size > now->size)
@@ -409,7 +396,7 @@ static int restore_into(struct store *s, const struct backup *b, const struct re
 	int r = check_system(b, s, e);
 
 	if (r == 0 && !lost)
-		r = check_consumers(s, e);
+		r = access_all(s, e);
 	if (r == 0 && !lost)
 		r = check_generation(b, s, how, e);
 	if (r == 0)

@@ -169,6 +169,54 @@ export_() { hwkey pks-export -q --tsk-file "$f.tsk" "$@"; }
 	[[ $(remark) == 'online protection'* ]]
 }
 
+@test "pks-export: --confirm that was cut short is finished by the same again" {
+	command -v strace || skip 'no strace'
+	ready
+	put t here --policy transient
+	hwkey pks-export -q --tsk-file "$f.tsk" "$f" 2>/dev/null
+	receipt=$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")
+	strace -f -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:signal=SIGKILL:when=2 \
+		hwkey pks-export -q --confirm "$receipt" && exit 1
+	fails 5 'was moved to another system' hwkey pks-export --cancel
+	cp -r "$here" "$f.cut"
+	hwkey pks-export -q --confirm "$receipt"
+	# nothing is left in the older container either
+	for x in A B; do
+		mv "$here/system/local.$x" "$f.kept"
+		fails 5 'was moved to another system' hwkey pks-read a
+		mv "$f.kept" "$here/system/local.$x"
+	done
+}
+
+@test "pks-export: what consumers closed, or keep by a password, does not leave without it" {
+	ready
+	hwkey pks-config -q --store second --create
+	export_ "$f.early"
+	hwkey pks-export -q --cancel
+	printf word >"$f.word"
+	chmod 600 "$f.word"
+	put fw data --consumer firmware
+	hwkey pks-password -q --consumer firmware --password-file "$f.word"
+	before=$(state "$here")
+	fails 4 "password" hwkey pks-export --batch --tsk-file "$f.tsk" "$f"
+	[ ! -e "$f" ]
+	hwkey pks-lock -q --password-file "$f.word" firmware
+	fails 4 'locked until the next boot' hwkey pks-export --tsk-file "$f.tsk" --password-file "$f.word" "$f"
+	[ "$(state "$here")" = "$before" ]
+	fails 7 'of this very system' hwkey pks-import --tsk-file "$f.tsk" --store second "$f.early"
+	boot 2
+	hwkey pks-password -q --consumer firmware --password-file "$f.word"
+	export_ --password-file "$f.word" "$f"
+	# nor does it come in over a lock
+	HWKEY_PKS_DIR=$there
+	hwkey pks-password -q --consumer firmware --password-file "$f.word"
+	fails 4 'password' hwkey pks-import --batch --tsk-file "$f.tsk" "$f"
+	receipt=$(hwkey pks-import -q --tsk-file "$f.tsk" --password-file "$f.word" "$f")
+	HWKEY_PKS_DIR=$here
+	fails 4 'password' hwkey pks-export --batch --confirm "$receipt"
+	hwkey pks-export -q --password-file "$f.word" --confirm "$receipt"
+}
+
 @test "pks-import: without a keystore, or with another key, it writes nothing" {
 	ready
 	export_ "$f"
