@@ -2,6 +2,7 @@
 #include "migrate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,6 +85,9 @@ int soft_export(const struct device *dev, const struct secret *given, struct blo
 
 	if (r == 0)
 		r = access_all(&s, e);
+	if (r == 0 && !s.moved && s.other == OTHER_NEWER)
+		r = err_set(e, EBADMSG, "the newer '%s' is damaged, and what was written last would stay behind: "
+			    "'hwkey pks-check --repair' goes on without it", s.files[!s.newest]);
 	if (r == 0)
 		r = tsk_slot_read(s.dir, session_of(dev), NULL, id, e);
 	if (r == -ENOENT && dev->session->len)
@@ -137,6 +141,18 @@ static int check_receipt(const struct store *s, const char *receipt, struct err 
 	return r;
 }
 
+/* What a damaged container held was not exported. */
+static int check_kept(const struct store *s, struct err *e)
+{
+	if (s->now.flags & CONTAINER_DISABLED)
+		return 0;
+	for (unsigned i = 0; i < 2; i++)
+		if (faccessat(s->dir, s->kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return err_set(e, EBUSY, "keystore '%s' has the damaged container '%s', which may hold objects: "
+				       "remove that first", s->name, s->kept[i]);
+	return 0;
+}
+
 /* Nothing is left of the objects in either file. */
 int soft_export_finish(const struct device *dev, const char *receipt, struct err *e)
 {
@@ -147,6 +163,8 @@ int soft_export_finish(const struct device *dev, const char *receipt, struct err
 		r = access_all(&s, e);
 	if (r == 0)
 		r = check_receipt(&s, receipt, e);
+	if (r == 0)
+		r = check_kept(&s, e);
 	if (r < 0)
 		return r;
 	objects_init(&s.objects, s.objects.data, s.objects.size);

@@ -71,6 +71,9 @@ int soft_backup(const struct device *dev, const struct secret *passphrase, struc
 
 	if (r < 0)
 		return r;
+	if (s.other == OTHER_NEWER && dev->env->warn)
+		dev->env->warn(dev->env, "the backup lacks what was written last: the newer '%s' is damaged",
+			       s.files[!s.newest]);
 	c = s.now;
 	c.flags |= CONTAINER_BACKUP;
 	c.time = (uint64_t)time(NULL);
@@ -169,6 +172,7 @@ int soft_backup_look(const struct device *dev, const struct blob *file, struct b
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
 	AUTO_SNAPSHOT struct snapshot n = { 0 };
+	unsigned char id[TSK_ID];
 	struct backup b;
 	int r = backup_read(file, CONTAINER_BACKUP, &b, e);
 
@@ -178,6 +182,9 @@ int soft_backup_look(const struct device *dev, const struct blob *file, struct b
 		return r;
 	if (memcmp(b.header.partition, s.now.partition, UUID_SIZE) != 0 || !is_under(&b, dev))
 		return err_set(e, EXDEV, "of another keystore, or of another root key than it has now");
+	if (b.slot.type == SLOT_TSK && (tsk_slot_read(s.dir, session_of(dev), NULL, id, e) < 0 ||
+					memcmp(b.slot.payload, id, TSK_ID) != 0))
+		return err_set(e, EXDEV, "under another trusted system key than the keystore has now");
 	r = snapshot_open(&b, session_of(dev)->root, 0, &n, e);
 	if (r == 0)
 		backup_describe(&b, ret);
@@ -298,25 +305,27 @@ static int check_wrapping(const struct snapshot *n, const struct store *s, const
 	return r;
 }
 
-/* Keys that a keystore which is lost has wrapped: another backup may have what opens them. */
-static int check_needed(const struct backup *b, const struct snapshot *n, const struct restore *how, struct err *e)
+/*
+ * Keys that a keystore which is lost has wrapped: another backup may have what opens them. Where a key
+ * came from says nothing: wrapping keys move from keystore to keystore.
+ */
+static int check_needed(const struct snapshot *n, const struct restore *how, struct err *e)
 {
 	for (size_t i = 0; i < how->n_needed; i++) {
 		const struct needed *need = &how->needed[i];
 
-		if (!memcmp(need->partition, b->header.partition, UUID_SIZE) && !holds(&n->objects, need->wrapping_key))
+		if (!holds(&n->objects, need->wrapping_key))
 			return err_set(e, EBUSY, "key '%s' needs a wrapping key that is not in this backup: is there a "
-				       "newer one?", need->key);
+				       "newer one, or is the key of another keystore?", need->key);
 	}
 	return 0;
 }
 
-static int check_keys(const struct backup *b, const struct snapshot *n, const struct store *s, const struct restore *how,
-		      struct err *e)
+static int check_keys(const struct snapshot *n, const struct store *s, const struct restore *how, struct err *e)
 {
 	if (how->flags & RESTORE_LOSE_KEYS)
 		return 0;
-	return s && s->now.generation ? check_wrapping(n, s, how, e) : check_needed(b, n, how, e);
+	return s && s->now.generation ? check_wrapping(n, s, how, e) : check_needed(n, how, e);
 }
 
 /* --- putting it back ------------------------------------------------------------------------------------------- */
@@ -331,12 +340,23 @@ static int next_generation(uint64_t here, uint64_t backup, bool lost, uint64_t *
 	return 0;
 }
 
+/* Revoking is for good until a person takes it back: a backup from before is not that person. */
+static void keep_revoked(const struct store *s, struct snapshot *n)
+{
+	struct record old, new;
+
+	for (size_t at = 0; objects_next(&s->objects, &at, &old);)
+		if (old.revoked && objects_find(&n->objects, &old.name, &new) && is_same(&old, &new))
+			objects_revoke(&n->objects, &new, true);
+}
+
 /* The store's contents become the snapshot's, in memory. */
 static int take_over(struct store *s, const struct backup *b, struct snapshot *n, struct err *e)
 {
 	const struct session *session = session_of(s->dev);
 	struct container *now = &s->now;
 	uint32_t pending = now->pending > b->header.pending ? now->pending : b->header.pending;
+	uint32_t size = pending > n->size ? pending : n->size;
 	bool lost = !now->generation;
 	int r = boot_load(&s->boot, s->dev->env, session, s->uuid, n->memory.data + n->size,
 			  boot_room(n->size), e);
@@ -345,14 +365,15 @@ static int take_over(struct store *s, const struct backup *b, struct snapshot *n
 		r = access_all(s, e);
 	if (r == 0)
 		r = check_transient(n, s, e);
-	if (r == 0 && !lost && n->size > now->size)
-		r = pool_check(s, n->size, e);
+	if (r == 0 && !lost && size > partition_claim(now))
+		r = pool_check(s, size, e);
 	if (r == 0)
 		r = next_generation(now->generation, b->header.generation, lost, &now->generation, e);
 	if (r == 0)
 		r = root_id(session->root, now->root_id, e);
 	if (r < 0)
 		return r;
+	keep_revoked(s, n);
 	secret_done(&s->memory);
 	s->memory = TAKE(n->memory);
 	s->objects = n->objects;
@@ -365,11 +386,12 @@ static int take_over(struct store *s, const struct backup *b, struct snapshot *n
 	return 0;
 }
 
-/* What is damaged may be of use to somebody: it is kept. */
+/* What is damaged may be of use to somebody: it is kept, and not for what a restore that failed has left in its place. */
 static int keep_lost(struct store *s, struct err *e)
 {
 	for (unsigned i = 0; i < 2; i++)
-		if (renameat(s->dir, s->files[i], s->dir, s->kept[i]) < 0 && errno != ENOENT)
+		if (renameat2(s->dir, s->files[i], s->dir, s->kept[i], RENAME_NOREPLACE) < 0 && errno != ENOENT &&
+		    errno != EEXIST)
 			return err_sys(e, "cannot keep the damaged '%s' of keystore '%s'", s->files[i],
 				       s->dev->env->pks_dir);
 	s->other_len = 0;
@@ -406,7 +428,7 @@ static int restore_into(struct store *s, const struct backup *b, const struct re
 	if (r == 0 && !lost)
 		r = check_immutable(&n, s, how, e);
 	if (r == 0)
-		r = check_keys(b, &n, s, how, e);
+		r = check_keys(&n, s, how, e);
 	if (r == 0 && !lost)
 		r = store_flush(s, e);
 	if (r == 0)
@@ -451,7 +473,7 @@ static int restore_whole(const struct device *dev, const struct backup *b, const
 			       "there is none");
 	r = snapshot_open(b, session_of(dev)->root, 0, &n, e);
 	if (r == 0)
-		r = check_keys(b, &n, NULL, how, e);
+		r = check_keys(&n, NULL, how, e);
 	if (r == 0)
 		r = next_generation(0, c.generation, true, &c.generation, e);
 	if (r == 0)

@@ -335,6 +335,57 @@ flip() { printf "\\x$(printf %02x $((0x$(dd if="$1" bs=1 skip="$2" count=1 statu
 	[ "$(labels)" = 'a b ' ]
 }
 
+@test "pks-restore: a second one keeps what the first, which failed, has kept" {
+	command -v strace || skip 'no strace'
+	put a data
+	backup "$f"
+	put b data
+	for x in A B; do flip "$HWKEY_PKS_DIR/system/local.$x" 900; done
+	before=$(cd "$HWKEY_PKS_DIR/system" && sha256sum local.A local.B)
+	strace -f -qq -o /dev/null -e trace=pwrite64 -e inject=pwrite64:error=ENOSPC:when=1+ \
+		hwkey pks-restore -q "$f" && exit 1
+	restore "$f"
+	[ "$(labels)" = 'a ' ]
+	[ "$(cd "$HWKEY_PKS_DIR/system" && sha256sum local.A.damaged local.B.damaged)" = "${before//$'\n'/.damaged$'\n'}.damaged" ]
+}
+
+@test "pks-restore: a size that is to come does not exceed what there is" {
+	put a data
+	hwkey pks-config -q --power11
+	hwkey pks-config -q --size 128K
+	backup "$f"
+	hwkey pks-config -q --size 64K
+	for n in 1 2 3 4 5 6 7; do hwkey pks-config -q --store "p$n" --create --power11 --size 128K; done
+	hwkey pks-config -q --store p8 --create --size 64K
+	before=$(generation)
+	fails 8 'all keystores of a system have' hwkey pks-restore --accept-rollback "$f"
+	[ "$(generation)" = "$before" ]
+}
+
+@test "pks-restore: a wrapping key that was revoked stays revoked" {
+	hwkey pks-genkey -q w1
+	printf secret | hwkey seal -q --wrapping-key w1 -o "$f.sealed" -
+	backup "$f"
+	hwkey pks-genkey -q --revoke w1
+	fails 4 revoked hwkey unseal "$f.sealed"
+	restore --accept-rollback "$f"
+	fails 4 revoked hwkey unseal "$f.sealed"
+}
+
+@test "pks-backup --if-changed: one under an earlier trusted system key does not count" {
+	put a data
+	for n in 1 2; do hwkey pks-tsk -q --new "$f.$n"; done
+	hwkey pks-tsk -q --set "$f.1"
+	hwkey pks-backup -q "$d"
+	hwkey pks-tsk -q --set "$f.2" --replace
+	run hwkey pks-backup -q --if-changed 8 "$d"
+	[ "$status" = 7 ]
+	[[ $output == *'under another trusted system key than the keystore has now'* ]]
+	hwkey pks-backup -q -f --if-changed 8 "$d"
+	lose 1
+	restore --tsk-file "$f.2" "$d"/*
+}
+
 @test "pks-backup: the timer of examples/ does what it says" {
 	unit=$top/examples/hwkey-pks-backup
 	command=$(sed -n 's/^ExecStart=//p' "$unit.service")

@@ -217,6 +217,55 @@ export_() { hwkey pks-export -q --tsk-file "$f.tsk" "$@"; }
 	hwkey pks-export -q --password-file "$f.word" --confirm "$receipt"
 }
 
+# damage_newest: of the two containers of this keystore
+damage_newest() {
+	local x newest=A
+	x=$(for x in A B; do echo "$(od -An -tx1 -j48 -N8 "$HWKEY_PKS_DIR/system/local.$x" | tr -d ' ') $x"; done | sort | tail -1)
+	newest=${x##* }
+	printf '\xa5\x5a\xa5' | dd of="$HWKEY_PKS_DIR/system/local.$newest" bs=1 seek=300 conv=notrunc status=none
+}
+
+@test "pks-export: what is only in a damaged container is not left behind, nor erased" {
+	ready
+	put b last
+	damage_newest
+	run hwkey pks-backup --quiet "$f.backup"
+	[ "$status" = 0 ]
+	[[ $output == *'lacks what was written last'* ]]
+	before=$(state "$here")
+	fails 6 "would stay behind: 'hwkey pks-check --repair' goes on without it" \
+		hwkey pks-export -q --tsk-file "$f.tsk" "$f"
+	[ "$(state "$here")" = "$before" ]
+	hwkey pks-check --repair >/dev/null 2>&1
+	ls "$here"/system/*.damaged
+	export_ "$f"
+	receipt=$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")
+	before=$(state "$here")
+	fails 7 'which may hold objects: remove that first' hwkey pks-export --batch --confirm "$receipt"
+	[ "$(state "$here")" = "$before" ]
+	rm "$here"/system/*.damaged
+	hwkey pks-export -q --confirm "$receipt"
+}
+
+@test "pks-restore: a wrapping key that moved here is not lost to a backup from before" {
+	ready
+	hwkey generate -q k1
+	export_ "$f"
+	HWKEY_PKS_DIR=$there
+	hwkey pks-backup -q "$f.before"
+	hwkey pks-import -q --tsk-file "$f.tsk" "$f"
+	hwkey pks-backup -q "$f.after"
+	rm -r "$there"
+	fails 7 "key 'k1' needs a wrapping key that is not in this backup" hwkey pks-restore --tsk-file "$f.tsk" "$f.before"
+	[ ! -e "$there/system" ]
+	hwkey pks-restore -q --tsk-file "$f.tsk" "$f.after"
+	export CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR/credentials
+	install -D -m 600 "$f.tsk" "$CREDENTIALS_DIRECTORY/hwkey.pks-tsk"
+	hwkey validate k1
+	for x in A B; do printf '\xa5\x5a\xa5' | dd of="$there/system/local.$x" bs=1 seek=300 conv=notrunc status=none; done
+	fails 7 "key 'k1' needs a wrapping key" hwkey pks-restore --tsk-file "$f.tsk" "$f.before"
+}
+
 @test "pks-import: without a keystore, or with another key, it writes nothing" {
 	ready
 	export_ "$f"
