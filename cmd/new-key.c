@@ -130,6 +130,8 @@ int new_key_store(struct hwkey *hw, const struct new_key *o, const char *name, s
 		r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE | REPO_CREATE, e);
 	if (r == 0 && o->volumes)
 		r = repo_check_volumes(&hw->repo, name, o->volumes, e);
+	if (r == 0)	/* it may have been revoked since: pks-remove looks for keys under the same lock */
+		r = ops->verify(dev, token, &state, e);
 	if (r == 0)
 		r = repo_add(&hw->repo, &entry, e);
 	if (r == 0 && !o->type)

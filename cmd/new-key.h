@@ -28,7 +28,10 @@ int new_key_device(struct hwkey *, const struct new_key *o, struct device **ret_
 		   struct key_params *ret_params, struct err *e);
 /* Whether there can be such an entry, before the trust source is asked for anything: a refused one creates no keystore. */
 int new_key_check(struct hwkey *, const struct new_key *o, const char *name, struct err *e);
-/* Proves that TOKEN opens by computing its pattern, adds it to the repository as NAME, says which type was chosen. */
+/*
+ * Proves that TOKEN opens by computing its pattern, and once more under the repository's lock, adds it to the repository
+ * as NAME, says which type was chosen.
+ */
 int new_key_store(struct hwkey *, const struct new_key *o, const char *name, struct device *, const struct key_ops *,
 		  const struct blob *token, struct err *e);
 

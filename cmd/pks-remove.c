@@ -14,7 +14,6 @@ static const struct opt opts[] = {
 	{ 0 }
 };
 
-/* It is revoked, so nothing new comes under it meanwhile. */
 static int check_users(struct hwkey *hw, const struct object *key, struct err *e)
 {
 	struct key_users users = { 0 };
@@ -28,18 +27,29 @@ static int check_users(struct hwkey *hw, const struct object *key, struct err *e
 	return 0;
 }
 
-static int check_wrapping_key(struct hwkey *hw, const struct pks_object *n, const struct object *key, bool force,
+static int check_wrapping_key(struct hwkey *hw, const struct pks_object *n, const struct object *key,
 			      struct err *e)
 {
 	char question[200];
 	int r = check_users(hw, key, e);
 
-	if (r < 0 || force)
+	if (r < 0)
 		return r;
 	(void)snprintf(question, sizeof(question), "Remove wrapping key '%.60s'? What was sealed under it, and volumes "
 		       "whose token is, are lost for ever.", n->text);
 	r = confirm(hw, question, e);
 	return r == -EACCES ? err_prefix(e, "what is under this wrapping key is lost for ever") : r;
+}
+
+/*
+ * Until this command ends nothing new comes under it: who adds a key sees under the same lock that it is revoked. One that
+ * was added right before that is there now.
+ */
+static int lock_users(struct hwkey *hw, const struct object *key, struct err *e)
+{
+	int r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE, e);
+
+	return r < 0 ? r : check_users(hw, key, e);
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
@@ -55,7 +65,9 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		return r;
 	if (pks_find_object(&n, &found, &ignored) == 0 && found.wrapping == WRAPPING_REVOKED) {
 		flags |= REMOVE_WRAPPING_KEY;
-		r = check_wrapping_key(hw, &n, &found, o->force, e);
+		r = o->force ? 0 : check_wrapping_key(hw, &n, &found, e);
+		if (r == 0)
+			r = lock_users(hw, &found, e);
 	}
 	if (r == 0)
 		r = n.ops->remove(n.dev, &n.name, flags, e);

@@ -29,24 +29,14 @@ static int header_fill(struct sealed_header *h, const struct device *dev, const 
 	return random_bytes(h->salt, sizeof(h->salt), e);
 }
 
-/* Bytes sealed under a key that does not come back are lost: the backend must open now what it sealed. */
 static int key_seal(const struct device *dev, const struct seal_ops *ops, const struct wrap_params *wrap,
 		    const struct secret *key, const struct blob *binding, struct blob *ret, struct err *e)
 {
-	AUTO_SECRET struct secret again = { 0 };
-	AUTO_BLOB struct blob sealed = { 0 };
-	int r = ops->seal(dev, wrap, key, binding, &sealed, e);
+	int r = ops->seal(dev, wrap, key, binding, ret, e);
 
-	if (r == 0 && sealed.len > SEALED_KEY_MAX)
-		return err_set(e, EMSGSIZE, "device '%s' made a sealed key of %zu bytes, too many", dev->id, sealed.len);
-	if (r == 0)
-		r = ops->unseal(dev, &sealed, binding, &again, e);
-	if (r == 0 && (again.len != key->len || !crypto_equal(again.data, key->data, key->len)))
-		r = err_set(e, EIO, "device '%s' does not open what it sealed", dev->id);
-	if (r < 0)
-		return r;
-	*ret = TAKE(sealed);
-	return 0;
+	if (r == 0 && ret->len > SEALED_KEY_MAX)
+		r = err_set(e, EMSGSIZE, "device '%s' made a sealed key of %zu bytes, too many", dev->id, ret->len);
+	return r;
 }
 
 /* The bound lines and the rest. */
@@ -81,6 +71,45 @@ static int stream_key(const struct secret *key, const unsigned char salt[32], co
 	return r;
 }
 
+static int sealed_key(const struct sealed *s, struct blob *ret, struct err *e)
+{
+	return base64_decode(s->header.key, s->header.key_len, ret, e);
+}
+
+static int key_unseal(const struct device *dev, const struct seal_ops *ops, const struct sealed *s, struct secret *ret,
+		      struct err *e)
+{
+	const struct blob binding = { .data = s->head.data, .len = s->header.bound };
+	AUTO_BLOB struct blob sealed = { 0 };
+	AUTO_SECRET struct secret key = { 0 };
+	int r = sealed_key(s, &sealed, e);
+
+	if (r == 0)
+		r = ops->unseal(dev, &sealed, &binding, &key, e);
+	if (r == -ENOKEY || r == -ENOENT) {	/* no keystore at all is as good as another one */
+		e->code = EBADMSG;
+		r = err_prefix(e, "not sealed by this machine");
+	}
+	if (r == 0 && key.len != CRYPTO_KEY)
+		r = err_set(e, EBADMSG, "the sealed key is not one of sealed data");
+	return r < 0 ? r : stream_key(&key, s->header.salt, s->head.data, s->header.len, ret, e);
+}
+
+/* Bytes sealed under a key that does not come back are lost: the backend must open now what it sealed. */
+static int header_check(const struct device *dev, const struct seal_ops *ops, const struct blob *header,
+			const struct secret *key, struct err *e)
+{
+	struct sealed s = { .head = *header };
+	AUTO_SECRET struct secret again = { 0 };
+	int r = sealed_parse(header->data, header->len, &s.header, e);
+
+	if (r == 0)
+		r = key_unseal(dev, ops, &s, &again, e);
+	if (r == 0 && !crypto_equal(again.data, key->data, CRYPTO_KEY))
+		r = err_set(e, EIO, "device '%s' does not open what it sealed", dev->id);
+	return r;
+}
+
 static int header_make(const struct device *dev, const struct seal_ops *ops, const struct wrap_params *wrap,
 		       const char *label, struct blob *ret_header, struct secret *ret_key, struct err *e)
 {
@@ -99,7 +128,16 @@ static int header_make(const struct device *dev, const struct seal_ops *ops, con
 		r = header_finish(&binding, &sealed, ret_header, e);
 	if (r == 0)
 		r = stream_key(&key, h.salt, ret_header->data, ret_header->len, ret_key, e);
-	return r;
+	return r < 0 ? r : header_check(dev, ops, ret_header, ret_key, e);
+}
+
+/* While the data came, what they are under may have been revoked or removed. */
+static int header_check_again(const struct device *dev, const struct seal_ops *ops, const struct blob *header,
+			      const struct secret *key, struct err *e)
+{
+	int r = header_check(dev, ops, header, key, e);
+
+	return r < 0 ? err_prefix(e, "what was sealed does not open") : 0;
 }
 
 static int input_open(const char *file, int *ret_fd, const char **ret_name, struct err *e)
@@ -139,6 +177,8 @@ static int data_seal(const struct device *dev, const struct seal_ops *ops, const
 		r = output_write(&out, header.data, header.len, e);
 	if (r == 0)
 		r = stream_seal(key.data, &in, &out, e);
+	if (r == 0)
+		r = header_check_again(dev, ops, &header, &key, e);
 	if (r == 0)
 		r = output_publish(&out, e);
 	return r;
@@ -183,32 +223,6 @@ static int sealed_open(const char *file, struct sealed *ret, struct err *e)
 	return 0;
 }
 
-static int sealed_key(const struct sealed *s, struct blob *ret, struct err *e)
-{
-	return base64_decode(s->header.key, s->header.key_len, ret, e);
-}
-
-static int key_unseal(const struct device *dev, const struct seal_ops *ops, const struct sealed *s, struct secret *ret,
-		      struct err *e)
-{
-	const struct blob binding = { .data = s->head.data, .len = s->header.bound };
-	AUTO_BLOB struct blob sealed = { 0 };
-	AUTO_SECRET struct secret key = { 0 };
-	int r = sealed_key(s, &sealed, e);
-
-	if (r == 0)
-		r = ops->unseal(dev, &sealed, &binding, &key, e);
-	if (r == -ENOKEY || r == -ENOENT) {	/* no keystore at all is as good as another one */
-		e->code = EBADMSG;
-		r = err_prefix(e, "not sealed by this machine");
-	}
-	if (r == 0 && key.len != CRYPTO_KEY)
-		r = err_set(e, EBADMSG, "the sealed key is not one of sealed data");
-	if (r == 0)
-		r = stream_key(&key, s->header.salt, s->head.data, s->header.len, ret, e);
-	return r < 0 ? err_prefix(e, "'%s'", s->name) : 0;
-}
-
 static int data_unseal(const struct device *dev, const struct seal_ops *ops, const struct sealed *s,
 		       const struct output_to *to, struct err *e)
 {
@@ -218,8 +232,11 @@ static int data_unseal(const struct device *dev, const struct seal_ops *ops, con
 	AUTO_SECRET struct secret key = { 0 };
 	int r = output_open(&out, to, e);
 
-	if (r == 0)
+	if (r == 0) {
 		r = key_unseal(dev, ops, s, &key, e);
+		if (r < 0)
+			(void)err_prefix(e, "'%s'", s->name);
+	}
 	if (r == 0)
 		r = output_create(&out, e);
 	in.stop = out.stop;

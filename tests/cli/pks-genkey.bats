@@ -323,6 +323,77 @@ old() { hwkey pks-list --raw --noheadings --output LABEL,STATE | awk '$2 == "old
 	fails 6 'with a wrapping key that is not in it' hwkey unseal -q "$f"
 }
 
+# waits_for_lock PID: until it has the repository's lock open, which the test holds
+waits_for_lock() {
+	until [ -n "$(find "/proc/$1/fd" -lname "$HWKEY_REPOSITORY/.lock" 2>/dev/null)" ]; do
+		kill -0 "$1"
+		sleep 0.05
+	done
+}
+
+@test "seal: fails where the wrapping key is revoked or removed while the data come" {
+	mkfifo "$f.pipe"
+	hwkey pks-genkey -q web
+	for to in "$f.sealed" - removed; do
+		hwkey pks-genkey -q --unrevoke web
+		hwkey seal -q --wrapping-key web -o "${to/removed/$f.sealed}" "$f.pipe" >"$f.out" 2>"$f.said" &
+		exec {data}>"$f.pipe"
+		head -c 300000 /dev/zero >&"$data"	# more than a pipe takes: sealing is under way
+		hwkey pks-genkey -q --revoke web
+		[ $to != removed ] || hwkey pks-remove -q --force web
+		exec {data}>&-
+		status=0
+		wait $! || status=$?
+		[ ! -e "$f.sealed" ]
+		if [ $to = removed ]; then
+			[ $status = 6 ]
+		else
+			[ $status = 4 ]
+			grep -q "what was sealed does not open: wrapping key 'web' is revoked" "$f.said"
+		fi
+	done
+}
+
+@test "generate, wrap: add no key whose wrapping key was revoked meanwhile" {
+	install -m 600 /dev/null "$f.clear"
+	head -c 32 /dev/zero >>"$f.clear"
+	hwkey pks-genkey -q web
+	hwkey generate -q first
+	for what in 'generate k' "wrap k $f.clear"; do
+		hwkey pks-genkey -q --unrevoke web
+		exec {lock}>>"$HWKEY_REPOSITORY/.lock"
+		flock "$lock"
+		hwkey ${what%% *} -q --wrapping-key web ${what#* } 2>"$f.said" {lock}>&- &
+		waits_for_lock $!
+		hwkey pks-genkey -q --revoke web
+		exec {lock}>&-
+		status=0
+		wait $! || status=$?
+		[ $status = 4 ]
+		grep -q "'web' is revoked" "$f.said"
+		fails 3 "no key 'k'" hwkey show k
+	done
+}
+
+@test "removed: not when a key under it was added before its turn came" {
+	hwkey pks-genkey -q web
+	hwkey generate -q --wrapping-key web k
+	hwkey pks-genkey -q --revoke web
+	mkdir "$f.away"
+	mv "$HWKEY_REPOSITORY"/k.* "$f.away"
+	exec {lock}>>"$HWKEY_REPOSITORY/.lock"
+	flock "$lock"
+	hwkey pks-remove -q --force web 2>"$f.said" {lock}>&- &
+	waits_for_lock $!
+	mv "$f.away"/k.* "$HWKEY_REPOSITORY"
+	exec {lock}>&-
+	status=0
+	wait $! || status=$?
+	[ $status = 7 ]
+	grep -q "would be lost: key 'k'" "$f.said"
+	[ "$(state web)" = revoked ]
+}
+
 @test "twenty at once make one key, and all is under it" {
 	for i in {1..20}; do
 		(hwkey pks-genkey -q web && hwkey generate -q --wrapping-key web k$i || echo "$i" >>"$f.failed") &
