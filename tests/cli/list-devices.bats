@@ -197,8 +197,13 @@ says() {
 	kill -HUP "$watcher"
 	wait "$watcher"
 	watch none
-	HWKEY_SYSROOT='' timeout --preserve-status -s INT 3 hwkey list-devices --watch --interval 1 --json >"$BATS_TEST_TMPDIR/json" 3>&- &
-	rm -r "$HWKEY_PKS_DIR"
+	HWKEY_SYSROOT='' hwkey list-devices --watch --interval 1 --json >"$BATS_TEST_TMPDIR/json" 3>&- &
+	# JSON has no first line to wait for: the keystore goes and comes until one going is told.
+	until grep -q 'is missing' "$BATS_TEST_TMPDIR/json"; do
+		[ -d away ] && mv away "$HWKEY_PKS_DIR" || mv "$HWKEY_PKS_DIR" away
+		for _ in {1..15}; do ! grep -q 'is missing' "$BATS_TEST_TMPDIR/json" && sleep 0.1; done
+	done
+	kill $!
 	wait $!
 	kill -TERM "$watcher"
 	wait "$watcher"
