@@ -30,6 +30,17 @@ static int see_loss(void *ctx, const struct key_volume *v, struct err *e)
 	return 0;
 }
 
+static int add_token(struct blob *to, const struct blob *token, struct err *e)
+{
+	unsigned char *data = realloc(to->data, to->len + token->len);
+
+	if (!data)
+		return err_nomem(e);
+	memcpy(data + to->len, token->data, token->len);
+	*to = (struct blob){ data, to->len + token->len };
+	return 0;
+}
+
 int erase_key_check(struct hwkey *hw, const char *name, bool tell, struct key_loss *loss, struct err *e)
 {
 	AUTO_ENTRY struct entry entry = { 0 };
@@ -50,7 +61,8 @@ int erase_key_check(struct hwkey *hw, const char *name, bool tell, struct key_lo
 		*e = why;
 		return r;
 	}
-	return key_volumes_judge(hw, &entry, see_loss, &l, e);
+	r = add_token(&loss->tokens, &entry.token, e);
+	return r < 0 ? r : key_volumes_judge(hw, &entry, see_loss, &l, e);
 }
 
 /* --- what it does ------------------------------------------------------------------------------------------------ */

@@ -60,6 +60,9 @@ int erase_pks_check(struct hwkey *hw, struct pks_erasure *p, struct err *e)
 		r = tell_keys(hw, e);
 	if (r == 0)
 		tell_objects(hw, p);
+	if (r == 0 && p->found.anchor[0])
+		warn(&hw->env, "its anchor '%s' goes, too: a copy of the keystore that needs it never opens again",
+		     p->found.anchor);
 	return r;
 }
 
@@ -90,9 +93,10 @@ int erase_pks(struct hwkey *hw, const struct pks_erasure *p, struct report *out,
 	else if (r == 0)
 		r = erase_tell(out, e, ERASE_NEXT, "keystore", "its data, which nothing opens, go in a later boot: "
 			       "reboot, then 'hwkey secure-erase --pks' again");
-	if (r == 0 && now.elsewhere[0])
-		r = erase_tell(out, e, ERASE_REMAINS, now.elsewhere, "the anchor, which could not be reached: without a "
-			       "copy of its slot it opens nothing");
+	if (r == 0 && now.anchor[0])
+		r = now.left ? erase_tell(out, e, ERASE_REMAINS, now.anchor, "the anchor, which could not be reached: "
+					  "without a copy of its slot it opens nothing")
+			     : erase_tell(out, e, ERASE_GONE, now.anchor, "the anchor, overwritten and removed");
 	if (r == 0)
 		r = erase_tell(out, e, ERASE_REMAINS, "backups", "console copies, exports and root-key slots that are kept "
 			       "elsewhere, and their keys");

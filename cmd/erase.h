@@ -4,6 +4,7 @@
 #define HWKEY_CMD_ERASE_H
 
 #include "cmd.h"
+#include "lib/blob.h"
 #include "pks.h"
 
 struct report {
@@ -18,7 +19,13 @@ int erase_tell(struct report *, struct err *e, enum erase_result, const char *wh
 /* erase-key.c: keys of the repository, with their keyslots in the volumes that are here. */
 struct key_loss {		/* what is lost with some keys */
 	size_t keys, volumes;	/* volumes that never open again */
+	struct blob tokens;	/* of those keys, one after the other: others may come under their names */
 };
+#define AUTO_LOSS AUTO(key_loss_done)
+static inline void key_loss_done(struct key_loss *l)
+{
+	blob_done(&l->tokens);
+}
 /* Refuses what cannot be erased; names what is lost, unless TELL is false. */
 int erase_key_check(struct hwkey *, const char *name, bool tell, struct key_loss *, struct err *e);
 /* hw->repo is open for writing. ALONE: other keys, and what opens them, stay. */

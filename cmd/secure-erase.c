@@ -108,7 +108,6 @@ static int check_keys(struct hwkey *hw, const char *const *names, bool tell, str
 {
 	int r = 0;
 
-	*ret = (struct key_loss){ 0 };
 	for (; r == 0 && *names; names++)
 		r = erase_key_check(hw, *names, tell, ret, e);
 	return r;
@@ -118,11 +117,14 @@ static int check_keys(struct hwkey *hw, const char *const *names, bool tell, str
 static int erase_keys(struct hwkey *hw, const char *const *names, bool alone, const struct key_loss *confirmed,
 		      struct report *out, struct err *e)
 {
-	struct key_loss now;
+	AUTO_LOSS struct key_loss now = { 0 };
 	int r = lock_repo(hw, e);
 
 	if (r == 0)
 		r = check_keys(hw, names, false, &now, e);
+	if (r == 0 && (now.tokens.len != confirmed->tokens.len ||
+		       (now.tokens.len && memcmp(now.tokens.data, confirmed->tokens.data, now.tokens.len) != 0)))
+		r = err_set(e, EBUSY, "another key has come in the place of one that was confirmed: nothing was erased");
 	if (r == 0 && now.volumes > confirmed->volumes)
 		r = err_set(e, EBUSY, "more volumes would be lost now than were confirmed: nothing was erased");
 	for (; r == 0 && *names; names++)
@@ -133,7 +135,7 @@ static int erase_keys(struct hwkey *hw, const char *const *names, bool alone, co
 static int erase_one_key(struct hwkey *hw, const struct values *o, const char *name, struct report *out, struct err *e)
 {
 	const char *const names[] = { name, NULL };
-	struct key_loss loss;
+	AUTO_LOSS struct key_loss loss = { 0 };
 	int r = check_keys(hw, names, true, &loss, e);
 
 	if (r == 0)
@@ -156,7 +158,7 @@ static int erase_all(struct hwkey *hw, const struct values *o, struct report *ou
 {
 	struct pks_erasure p = { .flags = (o->now ? ERASE_AT_ONCE : 0) | ERASE_OTHERS };
 	AUTO_FREE char **names = NULL;
-	struct key_loss loss = { 0 };
+	AUTO_LOSS struct key_loss loss = { 0 };
 	size_t n = 0;
 	bool store;
 	int r = erase_pks_check(hw, &p, e);

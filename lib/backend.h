@@ -229,7 +229,8 @@ struct store_erased {
 	char id[37];			/* the system's, which who wants this types; empty: nothing tells it */
 	bool begun;			/* before this call */
 	bool done;			/* nothing is left, or would be; false: the data wait for another boot */
-	char elsewhere[1025];		/* file of its root key that could not be reached, as on an anchor; empty: none */
+	char anchor[1025];		/* path of what its root key needs beside its disk, which goes, too; empty: none */
+	bool left;			/* the anchor could not be reached */
 };
 
 struct backup_info {		/* what a backup says of itself */

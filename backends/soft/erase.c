@@ -333,11 +333,12 @@ static int open_either(const struct env *env, int *ret_top, int *ret_dir, bool *
 /* The anchor first: its slot tells where it is. */
 static int carry_out(const struct env *env, int top, int dir, struct store_erased *found, struct err *e)
 {
+	char path[ANCHOR_PATH_MAX + 1];
 	struct err first = { 0 }, why;
 	int r;
 
-	_Static_assert(sizeof(found->elsewhere) == ANCHOR_PATH_MAX + 1, "a path fits");
-	anchor_erase(dir, found->elsewhere);
+	anchor_erase(dir, path);
+	found->left = path[0];
 	note_first(&first, wipe_dir(env, top, SOFT_NEW, &why), &why);
 	r = wipe_all(env, dir, false, &why);
 	if (found->done)			/* which tries again what failed */
@@ -388,7 +389,9 @@ int store_erase(const struct device *dev, unsigned flags, struct store_erased *r
 	if (r < 0)
 		return r;
 	find_id(p.dir, found.id);
-	if (!check && strcmp(found.id, ret->id) != 0)
+	_Static_assert(sizeof(found.anchor) == ANCHOR_PATH_MAX + 1, "a path fits");
+	anchor_path(p.dir, found.anchor);
+	if (!check && (strcmp(found.id, ret->id) != 0 || (found.anchor[0] && strcmp(found.anchor, ret->anchor) != 0)))
 		return err_set(e, EBUSY, "'%s' is another keystore now: nothing was erased", env->pks_dir);
 	r = found.begun || flags & ERASE_OTHERS ? 0 : check_others(dev, p.dir, e);
 	if (r < 0)

@@ -146,6 +146,20 @@ remains the\x20medium' ]
 	hwkey check
 }
 
+@test "erase: a key that took the name during the confirmation stays" {
+	hwkey generate -q k1
+	{
+		for _ in {1..100}; do ! grep -qs "Type 'k1'" shown || break; sleep 0.1; done
+		hwkey rename k1 old
+		hwkey generate -q k1
+		echo k1
+		sleep 0.5
+	} | run -7 script -qefc 'hwkey secure-erase k1' shown
+	grep -q 'another key has come in the place' shown
+	hwkey validate -q k1 >/dev/null
+	hwkey validate -q old >/dev/null
+}
+
 @test "erase: a damaged key goes as well" {
 	for k in k1 k2 k3; do hwkey generate -q $k; done
 	echo rubbish >"$repo/k1.info"
@@ -393,7 +407,9 @@ next keystore' ]
 	mkdir card
 	hwkey pks-config -q --anchor "$PWD/card/a"
 	exec 8<card/a
-	erase --pks --now | not grep card
+	run -0 --separate-stderr hwkey secure-erase --i-understand --pks --now --raw --noheadings --output RESULT,WHAT
+	[[ $stderr == *"its anchor '$PWD/card/a' goes, too"* ]]
+	grep -qx "erased $PWD/card/a" <<<"$output"
 	[ -z "$(ls -A card)" ]
 	zeros /dev/fd/8
 	hwkey pks-write -q o - <<<data
