@@ -102,6 +102,17 @@ static bool describe(const char *pks_dir, const char *partition, const char *gra
 	return good[0] || good[1];
 }
 
+/* What a slot gives; of an anchor it says itself whether it is on a medium of its own. */
+static const char *grade_of(const char *pks_dir, const struct soft_slot *row)
+{
+	char path[PATH_MAX], apart = 0;
+	int n = snprintf(path, sizeof(path), "%s/" SOFT_DIR "/%s", pks_dir, row->file);
+	AUTO_CLOSE int fd = row->type == SLOT_ANCHOR && n < (int)sizeof(path)
+				    ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+
+	return fd >= 0 && pread(fd, &apart, 1, SOFT_APART_AT) == 1 && !apart ? SOFT_GRADE_TOGETHER : row->grade;
+}
+
 /* False: there is something, which cannot be used as it is. */
 static bool remark(const char *pks_dir, const char *partition, char *ret, size_t size)
 {
@@ -110,7 +121,7 @@ static bool remark(const char *pks_dir, const char *partition, char *ret, size_t
 
 	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++) {
 		if (look(pks_dir, soft_slots[i].file, &st) == 0 || (i == 0 && look(pks_dir, FILE_TEMP, &st) == 0)) {
-			return describe(pks_dir, partition, soft_slots[i].grade, ret, size);
+			return describe(pks_dir, partition, grade_of(pks_dir, &soft_slots[i]), ret, size);
 		}
 	}
 	r = look(pks_dir, ".", &st);

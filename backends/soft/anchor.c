@@ -236,6 +236,17 @@ void anchor_path(int dir, char ret[ANCHOR_PATH_MAX + 1])
 		memcpy(ret, a.path, sizeof(a.path));
 }
 
+bool anchor_is_apart(int dir)
+{
+	AUTO_SECRET struct secret file = { 0 };
+	struct err dropped;
+	struct anchor a;
+	struct slot s;
+
+	return root_slot_load(dir, root_slot_find("anchor"), &file, &s, &dropped) == 0 &&
+	       anchor_parse(&s, &a, &dropped) == 0 && a.apart;
+}
+
 void anchor_erase(int dir, char ret_path[ANCHOR_PATH_MAX + 1])
 {
 	AUTO_SECRET struct secret file = { 0 };
@@ -327,7 +338,8 @@ int anchor_set(const struct device *dev, int dir, const struct session *session,
 	if (r < 0 && strcmp(old, path) != 0)	/* the slot does not lead to it */
 		(void)unlinkat(at.dir, at.name, 0);
 	if (r == 0 && !payload.data[APART_AT] && dev->env->warn)
-		dev->env->warn(dev->env, "'%s' is on the file system of the keystore: a thief gets both at once", path);
+		dev->env->warn(dev->env, "'%s' is on the file system of the keystore: it protects as little as slot "
+			       "'plain'", path);
 	return r;
 }
 

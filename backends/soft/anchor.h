@@ -33,6 +33,8 @@ enum slot_state anchor_state(int dir, const struct slot *, const struct session 
 int anchor_heal(int dir, const struct session *, struct err *e);
 /* Path of the card, "" if it cannot be told. */
 void anchor_path(int dir, char ret[ANCHOR_PATH_MAX + 1]);
+/* Not on the keystore's own file system, as far as the slot can be read. */
+bool anchor_is_apart(int dir);
 /* Overwrites and removes the card, without opening anything; PATH is left empty if there is none any more. */
 void anchor_erase(int dir, char ret_path[ANCHOR_PATH_MAX + 1]);
 

@@ -349,19 +349,19 @@ static int carry_out(const struct env *env, int top, int dir, struct store_erase
 	return -first.code;
 }
 
-struct place {
+struct remains {
 	int top, dir, lock;
 };
 
-static void place_done(struct place *p)
+static void remains_done(struct remains *p)
 {
 	auto_close(&p->top);
 	auto_close(&p->dir);
 	auto_close(&p->lock);
-	*p = (struct place){ -1, -1, -1 };
+	*p = (struct remains){ -1, -1, -1 };
 }
 
-static int place_open(const struct env *env, bool lock, struct place *p, bool *ret_begun, struct err *e)
+static int remains_open(const struct env *env, bool lock, struct remains *p, bool *ret_begun, struct err *e)
 {
 	int r = open_either(env, &p->top, &p->dir, ret_begun, e);
 
@@ -376,11 +376,11 @@ static int place_open(const struct env *env, bool lock, struct place *p, bool *r
 
 int store_erase(const struct device *dev, unsigned flags, struct store_erased *ret, struct err *e)
 {
-	AUTO(place_done) struct place p = { -1, -1, -1 };
+	AUTO(remains_done) struct remains p = { -1, -1, -1 };
 	const bool check = flags & ERASE_CHECK;
 	const struct env *env = dev->env;
 	struct store_erased found = { .done = flags & ERASE_AT_ONCE };
-	int r = place_open(env, !check, &p, &found.begun, e);
+	int r = remains_open(env, !check, &p, &found.begun, e);
 
 	if (r == 0 && found.begun && !found.done) {
 		r = is_later_boot(env, p.dir, e);

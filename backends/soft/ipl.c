@@ -120,6 +120,17 @@ static enum check_result result_of(enum slot_state state)
 	return state == SLOT_GOOD ? CHECK_OK : state == SLOT_MISSING || state == SLOT_AWAY ? CHECK_DEGRADED : CHECK_FAILED;
 }
 
+/* What makes a slot good again. */
+static const char *way_of(const struct soft_slot *row, enum slot_state state)
+{
+	if (state == SLOT_UNREADABLE || state == SLOT_NEWER || state == SLOT_AWAY)
+		return "";
+	if (row->type == SLOT_ANCHOR)
+		return state == SLOT_MISSING ? ": --repair writes it anew" : ": --repair --heal-foreign overwrites it";
+	return row->type == SLOT_TSK ? ": 'hwkey pks-tsk --set FILE --replace' renews it"
+				     : ": 'hwkey pks-config' renews it with --add-slot and --replace";
+}
+
 static void look_at_slots(const struct store *s, struct check_step *steps)
 {
 	const struct session *session = session_of(s->dev);
@@ -135,7 +146,7 @@ static void look_at_slots(const struct store *s, struct check_step *steps)
 
 		good += state == SLOT_GOOD;
 		if (state != SLOT_GOOD)
-			tell(step, result_of(state), "%s", why.msg);
+			tell(step, result_of(state), "%s%s", why.msg, way_of(row, state));
 		else if (row->type == SLOT_ANCHOR)
 			tell(step, CHECK_OK, "%s", (anchor_path(s->dir, path), path));
 		else
@@ -158,8 +169,8 @@ static void look_at_files(const struct store *s, struct check_step *step)
 
 	tell(step, CHECK_OK, "generation %llu in '%s'", (unsigned long long)s->now.generation, s->files[s->newest]);
 	if (!whole)
-		tell(step, s->other == OTHER_NEWER ? CHECK_FAILED : CHECK_DEGRADED, "'%s' is damaged or missing%s",
-		     s->files[!s->newest], s->other == OTHER_NEWER ? ", and may be newer" : "");
+		tell(step, s->other == OTHER_NEWER ? CHECK_FAILED : CHECK_DEGRADED, "'%s' is damaged or missing%s: "
+		     "--repair writes it anew", s->files[!s->newest], s->other == OTHER_NEWER ? ", and may be newer" : "");
 	for (size_t i = 0; i < ARRAY_SIZE(s->kept); i++)
 		if (faccessat(s->dir, s->kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			tell(step, CHECK_DEGRADED, "'%s' is kept: remove it when nothing is missed", s->kept[i]);

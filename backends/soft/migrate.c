@@ -43,7 +43,7 @@ static int receipt_make(const struct secret *transfer, char ret[2 * RECEIPT + 1]
 static int take_tsk(const struct env *env, const unsigned char id[TSK_ID], const struct secret *given, struct secret *ret,
 		    struct err *e)
 {
-	int r = given ? secret_copy(ret, given->data, given->len, e) : backup_ask(env, SLOT_TSK, ret, e);
+	int r = given ? secret_copy(ret, given->data, given->len, e) : backup_ask(env, "export", SLOT_TSK, ret, e);
 
 	return r < 0 ? r : tsk_compare(id, ret, e);
 }

@@ -51,6 +51,11 @@ struct soft_slot {
 	const char *credential, *prompt;	/* of what the user has for it; NULL: it opens by itself */
 };
 
+/* Where anchor and slot are on one file system: byte SOFT_APART_AT of the slot is 0. */
+#define SOFT_GRADE_TOGETHER "protection: anchor on the keystore's own disk, no protection against a disk thief"
+
+enum { SOFT_APART_AT = SLOT_HEADER + ROOT_KEY };
+
 static const struct soft_slot soft_slots[] = {
 	{ "plain", "root.plain", "protection: plain file, no protection against a disk thief", SLOT_PLAIN },
 	{ "anchor", "root.anchor", "protection: anchor, none against who has both disk and anchor", SLOT_ANCHOR },

@@ -257,7 +257,9 @@ static int object_list(const struct device *dev, struct object **ret, size_t *re
 	size_t n = 0;
 	int r = store_open(&s, dev, 0, e);
 
-	if (r < 0 && r != -ENOENT)	/* one that is not there is an empty one */
+	if (r == -ENOENT)	/* one that never was is an empty one */
+		r = store_check_first(dev->env, e);
+	if (r < 0)
 		return r;
 	list = calloc(s.objects.count + s.boot.objects.count + 1, sizeof(*list));
 	r = list ? 0 : err_nomem(e);
@@ -308,13 +310,13 @@ static void format_consumers(const struct store *s, bool locked, char *ret, size
 static int store_describe(const struct device *dev, struct store_info *ret, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
-	const struct soft_slot *weakest;
+	const char *grade;
 	struct store_info info = { 0 };
 	int r = store_open(&s, dev, STORE_DISABLED, e);
 
 	if (r < 0)
 		return r;
-	weakest = root_weakest(s.dir);
+	grade = root_grade(s.dir);
 	uuid_format(s.now.partition, info.uuid);
 	info.generation = s.now.generation;
 	info.total = s.now.flags & CONTAINER_DISABLED ? 0 : s.objects.size;
@@ -326,7 +328,7 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	info.objects = s.objects.count + s.boot.objects.count;
 	format_consumers(&s, false, info.passwords, sizeof(info.passwords));
 	format_consumers(&s, true, info.locked, sizeof(info.locked));
-	(void)snprintf(info.protection, sizeof(info.protection), "%s", weakest ? strchr(weakest->grade, ' ') + 1 : "");
+	(void)snprintf(info.protection, sizeof(info.protection), "%s", grade ? strchr(grade, ' ') + 1 : "");
 	format_slots(s.dir, info.slots, sizeof(info.slots));
 	format_damaged(&s, info.damaged, sizeof(info.damaged));
 	ipl_health(&s, info.health, sizeof(info.health));

@@ -129,15 +129,16 @@ static bool is_under(const struct backup *b, const struct device *dev)
 	       !memcmp(id, b->slot.root_id, ROOT_ID);
 }
 
-int backup_ask(const struct env *env, enum slot_type type, struct secret *ret, struct err *e)
+int backup_ask(const struct env *env, const char *what, enum slot_type type, struct secret *ret, struct err *e)
 {
 	bool tsk = type == SLOT_TSK;
 	const char *name = tsk ? row_of(type)->credential : "hwkey.pks-backup-passphrase";
 	const char *prompt = tsk ? "Trusted system key of the backup, in hexadecimal:" : "Passphrase of the backup:";
 	int r = env->ask ? env->ask(env, name, prompt, ret, e) : err_set(e, ENOKEY, "nobody can be asked");
 
-	return r == -ENOKEY ? err_set(e, EACCES, "backup needs its %s: %s", tsk ? "trusted system key" : "passphrase",
-				      strdupa(e->msg)) : r;
+	return r == -ENOKEY ? err_set(e, EACCES, "%s needs its %s: %s, or %s", what,
+				      tsk ? "trusted system key" : "passphrase", strdupa(e->msg),
+				      tsk ? "--tsk-file" : "--passphrase-file") : r;
 }
 
 /* The root key that it is under: the keystore's own, or what its slot holds. RET gets ROOT_KEY bytes. */
@@ -150,11 +151,12 @@ static int backup_root(const struct device *dev, const struct backup *b, const s
 	if (is_under(b, dev))
 		return secret_copy(ret, session_of(dev)->root, ROOT_KEY, e);
 	if (!given)
-		r = backup_ask(dev->env, b->slot.type, &asked, e);
+		r = backup_ask(dev->env, "backup", b->slot.type, &asked, e);
 	if (r == 0)
 		r = secret_alloc(ret, ROOT_KEY, e);
-	if (r == 0)
-		r = slot_open(b->slot_data, &b->slot, given ? given : &asked, ret->data, e);
+	if (r < 0)
+		return r;
+	r = slot_open(b->slot_data, &b->slot, given ? given : &asked, ret->data, e);
 	return r < 0 ? err_prefix(e, "backup") : 0;
 }
 

@@ -12,8 +12,8 @@ struct env;
 void backup_describe(const struct backup *, struct backup_info *ret);
 /* Of that KIND, a flag of the container. EBADMSG. */
 int backup_read(const struct blob *file, uint32_t kind, struct backup *ret, struct err *e);
-/* What opens a slot of that type, for who has not given it. */
-int backup_ask(const struct env *, enum slot_type, struct secret *ret, struct err *e);
+/* What opens a slot of that type, for who has not given it; WHAT it is in: "backup", "export". */
+int backup_ask(const struct env *, const char *what, enum slot_type, struct secret *ret, struct err *e);
 /* The generation before stays in its file until the new one was read back; then both files hold the new contents. */
 int store_commit_both(struct store *, struct err *e);
 

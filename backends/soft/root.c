@@ -33,11 +33,14 @@ bool root_has_slot(int dir, const struct soft_slot *row)
 	return faccessat(dir, row->file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-const struct soft_slot *root_weakest(int dir)
+const char *root_grade(int dir)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
-		if (root_has_slot(dir, &soft_slots[i]) || (i == 0 && has_temp(dir)))
-			return &soft_slots[i];
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++) {
+		const struct soft_slot *row = &soft_slots[i];
+
+		if (root_has_slot(dir, row) || (i == 0 && has_temp(dir)))
+			return row->type == SLOT_ANCHOR && !anchor_is_apart(dir) ? SOFT_GRADE_TOGETHER : row->grade;
+	}
 	return NULL;
 }
 
@@ -179,10 +182,22 @@ static int slot_try_used(const struct device *dev, int dir, const struct soft_sl
 	return r;
 }
 
+/* Somebody who is there can give what one slot needs, or bring the medium of another. */
+static int tell_needs(int dir, const struct err *needs, const struct err *away, struct err *e)
+{
+	char path[ANCHOR_PATH_MAX + 1];
+
+	*e = needs->code ? *needs : *away;
+	if (!needs->code)
+		return err_hint(e, "mount what it is on");
+	anchor_path(dir, path);
+	return away->code ? err_hint(e, "or mount its anchor '%.70s'", path) : -e->code;
+}
+
 /* A slot that is damaged, not there, or that nobody has the key of does not stop the others; its damage is told. */
 static int unlock(const struct device *dev, int dir, struct session *ret, struct err *e)
 {
-	struct err damage = { 0 }, needs = { 0 };
+	struct err damage = { 0 }, needs = { 0 }, away = { 0 };
 	int r = -ENOENT;
 
 	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(soft_slots); i++) {
@@ -190,19 +205,19 @@ static int unlock(const struct device *dev, int dir, struct session *ret, struct
 		if (r == -EBADMSG && !damage.code)
 			damage = *e;
 		else if (r == -ENOKEY && !needs.code)
-			(void)err_set(&needs, EACCES, "keystore needs its %s: %s", soft_slots[i].name, e->msg);
+			(void)err_set(&needs, EACCES, "keystore needs its %s: %s", soft_slots[i].type == SLOT_TSK ?
+				      "trusted system key" : soft_slots[i].name, e->msg);
 		else if (r == -ENODEV)
-			needs = *e;
+			away = *e;
 		else if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -ENOKEY)
 			return r;
 	}
 	if (r == 0 && damage.code && dev->env->note)
-		dev->env->note(dev->env, "%s: another slot opened the keystore; renew this one with pks-config",
-			       damage.msg);
+		dev->env->note(dev->env, "%s: another slot opened the keystore; see 'hwkey pks-check'", damage.msg);
 	if (r == 0)
 		return 0;
-	if (needs.code)
-		return err_set(e, needs.code, "%s", needs.msg);
+	if (needs.code || away.code)
+		return tell_needs(dir, &needs, &away, e);
 	return damage.code ? err_set(e, EBADMSG, "%s", damage.msg)
 			   : err_set(e, EBADMSG, "root-key slots are missing: the keystore cannot be opened");
 }

@@ -42,8 +42,8 @@ int root_check_private(const struct device *, struct err *e);
 /* Of the keystore: EPERM unless only root, or who runs this, can write FILE, which is ST; NULL: its directory. */
 int root_check_stat(const struct device *, const char *file, const struct stat *st, struct err *e);
 
-/* The weakest slot's row, what a killed writer left counted as plain; NULL: there is none. */
-const struct soft_slot *root_weakest(int dir);
+/* What the weakest slot gives, what a killed writer left counted as plain; NULL: there is none. */
+const char *root_grade(int dir);
 bool root_has_slot(int dir, const struct soft_slot *);
 const struct soft_slot *root_slot_find(const char *name);
 

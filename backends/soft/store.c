@@ -42,9 +42,18 @@ static void tell_made(const struct env *env)
 			       "holds every root-key slot, can open it.");
 }
 
-static int check_create(const struct env *env, struct err *e)
+int store_check_first(const struct env *env, struct err *e)
 {
 	return env->keystore_may_create ? env->keystore_may_create(env, e) : 0;
+}
+
+/* One that was lost is another thing than one that never was. */
+static int not_initialised(const struct env *env, struct err *e)
+{
+	if (store_check_first(env, e) == -ENOENT)
+		return -ENOENT;
+	return err_set(e, ENOENT, "keystore '%s' is not initialised: its first use does that, as 'hwkey pks-config --size "
+		       "64K'", env->pks_dir);
 }
 
 static int open_top(struct store *s, unsigned flags, struct err *e)
@@ -53,7 +62,7 @@ static int open_top(struct store *s, unsigned flags, struct err *e)
 
 	s->top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->top < 0 && errno == ENOENT && flags & STORE_CREATE && s->dev->env->keystore_create) {
-		int r = check_create(s->dev->env, e);
+		int r = store_check_first(s->dev->env, e);
 
 		if (r == 0)
 			r = dir_create(path, e);
@@ -64,7 +73,7 @@ static int open_top(struct store *s, unsigned flags, struct err *e)
 	if (s->top >= 0)
 		return check_directory(s->top, path, e);
 	if (errno == ENOENT)
-		return err_set(e, ENOENT, "keystore '%s' is not initialised", path);
+		return not_initialised(s->dev->env, e);
 	return err_sys(e, "cannot open keystore '%s'", path);
 }
 
@@ -83,7 +92,7 @@ static int open_system(struct store *s, struct err *e)
 	if (errno != ENOENT)
 		return err_sys(e, "cannot open keystore '%s'", s->dev->env->pks_dir);
 	r = store_check_erased(s->top, s->dev->env, e);
-	return r < 0 ? r : err_set(e, ENOENT, "keystore '%s' is not initialised", s->dev->env->pks_dir);
+	return r < 0 ? r : not_initialised(s->dev->env, e);
 }
 
 /* Under the lock one of several first users creates it, the others find it. */
@@ -99,7 +108,7 @@ static int open_or_create(struct store *s, unsigned flags, struct err *e)
 	r = open_system(s, e);
 	if (r != -ENOENT)
 		return r;
-	r = check_create(s->dev->env, e);
+	r = store_check_first(s->dev->env, e);
 	if (r == 0)
 		r = store_create(s->top, e);
 	if (r < 0)
@@ -500,9 +509,9 @@ void store_done(struct store *s)
 void store_note(const struct store *s)
 {
 	const struct env *env = s->dev->env;
-	const struct soft_slot *weakest = root_weakest(s->dir);
+	const char *grade = root_grade(s->dir);
 
-	if (env->note && weakest && !session_of(s->dev)->noted)
-		env->note(env, "%s", weakest->grade);
+	if (env->note && grade && !session_of(s->dev)->noted)
+		env->note(env, "%s", grade);
 	session_of(s->dev)->noted = true;
 }

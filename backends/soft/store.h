@@ -107,6 +107,9 @@ size_t store_size_max(const struct container *);
 /* EINVAL: not one of the sizes that there are. */
 int store_check_size(const struct container *, size_t size, struct err *e);
 
+/* For who takes one that is not there for an empty one. ENOENT: it was there, and keys need it. */
+int store_check_first(const struct env *, struct err *e);
+
 /* The place of a keystore, made if it is missing, and the lock: for who makes SOFT_DIR. RET must be STORE_CLOSED. */
 int store_lock(struct store *ret, const struct device *, struct err *e);
 

@@ -139,7 +139,7 @@ flip() { printf "\\x$(printf %02x $((0x$(dd if="$1" bs=1 skip="$2" count=1 statu
 	backup "$d"
 	before=$(generation)
 	lose 1
-	fails 3 'not initialised' hwkey pks-read a
+	fails 3 "is missing and key 'k1' needs it: restore it" hwkey pks-read a
 	fails 4 'backup needs its passphrase: nobody can be asked here' hwkey pks-restore --batch "$d"/*
 	echo wrong >"$f"
 	chmod 600 "$f"
@@ -169,7 +169,7 @@ flip() { printf "\\x$(printf %02x $((0x$(dd if="$1" bs=1 skip="$2" count=1 statu
 	hwkey pks-tsk -q --set "$f.tsk"
 	hwkey pks-backup -q "$d"
 	lose 1
-	fails 4 'backup needs its trusted system key' hwkey pks-restore --batch "$d"/*
+	fails 4 ', or --tsk-file' hwkey pks-restore --batch "$d"/*
 	fails 2 'not a trusted system key' hwkey pks-restore --passphrase-file "$w" "$d"/*
 	fails 2 'not with both' hwkey pks-restore --passphrase-file "$w" --tsk-file "$f.tsk" "$d"/*
 	hwkey pks-tsk -q --new "$f.other"

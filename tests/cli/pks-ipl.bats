@@ -111,10 +111,13 @@ anchored() {
 
 @test "anchor: disk and anchor together open the keystore, neither alone does" {
 	anchored
-	grep -q 'file system of the keystore: a thief gets both' said
+	grep -q "file system of the keystore: it protects as little as slot 'plain'" said
 	[ "$(stat -c %a "$store/root.anchor")" = 400 ]
 	hwkey pks-config --remove-slot plain 2>said
-	grep -qx 'hwkey: protection: anchor, none against who has both disk and anchor' said
+	together="anchor on the keystore's own disk, no protection against a disk thief"
+	grep -qx "hwkey: protection: $together" said
+	[ "$(hwkey pks-config --json | jq -r '.keystore[0].protection')" = "$together" ]
+	[ "$(hwkey list-devices --json local | jq -r '.devices[0].remark')" = "protection: $together" ]
 	[ "$(hwkey pks-config --json | jq -c '.keystore[0].slots')" = '["anchor"]' ]
 	[ "$(hwkey pks-read a)" = secret ]
 	mv card away
@@ -130,6 +133,33 @@ anchored() {
 		flip card/anchor $at
 	done
 	fails 7 'the last one' hwkey pks-config --remove-slot anchor
+}
+
+@test "anchor: one that is not there does not hide the passphrase" {
+	anchored
+	hwkey pks-config --quiet --remove-slot plain 2>/dev/null
+	mv card/anchor away
+	fails 5 "anchor '$PWD/card/anchor' is not there; mount what it is on" hwkey pks-read a --batch
+	mv away card/anchor
+	printf pass >pass
+	hwkey pks-config --quiet --add-slot passphrase --passphrase-file pass
+	rm card/anchor
+	fails 4 'keystore needs its passphrase' hwkey pks-read a --batch
+	[[ $(hwkey pks-check --batch 2>&1 >/dev/null) == *"; or mount its anchor '"* ]]
+	credential hwkey.pks-passphrase pass
+	[ "$(hwkey pks-read a)" = secret ]
+}
+
+@test "a keystore that was lost is not an empty one" {
+	hwkey generate -q k
+	rm -r "$HWKEY_PKS_DIR"
+	for command in pks-list pks-check pks-config pks-tsk; do
+		fails 3 "is missing and key 'k' needs it: restore it" hwkey $command
+	done
+	hwkey remove -q --force k
+	[ -z "$(hwkey pks-list --noheadings)" ]
+	fails 3 "is not initialised: its first use does that, as 'hwkey pks-config --size 64K'" hwkey pks-check
+	[ ! -e "$HWKEY_PKS_DIR" ]
 }
 
 @test "anchor: it moves, and the one before opens nothing any more" {
@@ -175,6 +205,10 @@ anchored() {
 	status=0
 	hwkey pks-config --quiet --anchor "$PWD/medium/anchor" 2>said || status=$?
 	[ "$(stat -c %a "$shm/anchor")" = 600 ] || status=1
+	hwkey pks-config --remove-slot plain 2>grade || status=1
+	grep -qx 'hwkey: protection: anchor, none against who has both disk and anchor' grade || status=1
+	hwkey list-devices --json local | jq -r '.devices[0].remark' | grep -q 'none against who has both' || status=1
+	hwkey pks-config --quiet --add-slot plain 2>/dev/null || status=1
 	rm -r "$shm" medium
 	mkdir medium
 	[ "$status" = 0 ]
@@ -229,7 +263,7 @@ health() { hwkey pks-config --json 2>/dev/null | jq -r '.keystore[0].health'; }
 	hwkey doctor >out || true
 	grep '^soft:local *warning' out | grep -q "anchor'* is missing.*pks-check"
 	hwkey pks-check --quiet 2>said >/dev/null
-	[ "$(cat said)" = "hwkey: degraded: anchor '$PWD/card/anchor' is missing" ]
+	[ "$(cat said)" = "hwkey: degraded: anchor '$PWD/card/anchor' is missing: --repair writes it anew" ]
 	[ ! -e card/anchor ]
 	[ "$(results --repair)" = 'repaired ok skipped ok ok ok ok ok skipped ' ]
 	hwkey doctor >out || true
@@ -278,6 +312,7 @@ health() { hwkey pks-config --json 2>/dev/null | jq -r '.keystore[0].health'; }
 		run results --repair
 		[ "$output" = 'failed ok skipped ok ok ok ok ok skipped ' ]
 		cmp card/anchor "${what%%:*}"
+		[[ $(detail anchor) == *': --repair --heal-foreign overwrites it' ]]
 		fails 6 '1 of the checks failed' hwkey pks-check --repair
 		[[ $(health) == degraded:* ]]
 		[ "$(results --repair --heal-foreign)" = 'repaired ok skipped ok ok ok ok ok skipped ' ]
@@ -297,7 +332,7 @@ health() { hwkey pks-config --json 2>/dev/null | jq -r '.keystore[0].health'; }
 	[ "$(cat out)" = secret ]
 	grep -q "'root.plain': of another root key" said
 	fails 6 'checks failed' hwkey pks-check --repair --heal-foreign --quiet
-	detail 'slots on disk' | grep -q "'root.plain': of another keystore; passphrase (not opened)"
+	detail 'slots on disk' | grep -q "'root.plain': of another keystore: 'hwkey pks-config' renews it.*; passphrase (not opened)"
 	cmp pks2/system/root.plain "$store/root.plain"
 	hwkey pks-config --quiet --add-slot plain --replace 2>/dev/null
 	[ "$(results)" = 'skipped ok skipped ok ok ok ok ok skipped ' ]
@@ -329,6 +364,7 @@ health() { hwkey pks-config --json 2>/dev/null | jq -r '.keystore[0].health'; }
 	rm "$store/$other"
 	[ "$(results)" = 'skipped ok skipped ok degraded ok ok ok skipped ' ]
 	[ "$(health)" = "degraded: '$other' is damaged or missing" ]
+	[[ $(detail files) == *'--repair writes it anew' ]]
 	[ "$(results --repair)" = 'skipped ok skipped ok repaired ok ok ok skipped ' ]
 	[ -s "$store/$other" ]
 	flip "$store/$other" 5000		# it is the newer one now

@@ -91,7 +91,7 @@ export_() { hwkey pks-export -q --tsk-file "$f.tsk" "$@"; }
 	fails 3 "no trusted system key; 'hwkey pks-tsk' sets" hwkey pks-export --tsk-file "$f.tsk" "$f"
 	hwkey pks-tsk -q --set "$f.tsk"
 	before=$(state "$here")
-	fails 4 'backup needs its trusted system key' hwkey pks-export --batch "$f"
+	fails 4 ': export needs its trusted system key' hwkey pks-export --batch "$f"
 	hwkey pks-tsk -q --new "$f.other"
 	fails 4 'another trusted system key' hwkey pks-export --tsk-file "$f.other" "$f"
 	install -m 600 /dev/null "$f.empty"
@@ -285,7 +285,7 @@ damage_newest() {
 	HWKEY_PKS_DIR=$there
 	before=$(state "$there")
 	fails 4 'another trusted system key' hwkey pks-import --tsk-file "$f.other" "$f"
-	fails 4 'needs its trusted system key' hwkey pks-import --batch "$f"
+	fails 4 'export needs its trusted system key: nobody' hwkey pks-import --batch "$f"
 	[ "$(state "$there")" = "$before" ]
 }
 
