@@ -338,8 +338,8 @@ struct store_ops {
 	 */
 	int (*export_)(const struct device *, const struct secret *tsk, struct blob *ret, bool *ret_begun, struct err *e);
 	int (*export_cancel)(const struct device *, struct err *e);	/* ENOENT: it was not exported */
-	/* The objects go, once RECEIPT proves that they are elsewhere: EACCES. */
-	int (*export_finish)(const struct device *, const char *receipt, struct err *e);
+	/* The objects go, once RECEIPT proves that they are elsewhere: EACCES. CHECK: only whether they would. */
+	int (*export_finish)(const struct device *, const char *receipt, bool check, struct err *e);
 	/*
 	 * Into a store without objects: ENOTEMPTY. The same again does nothing. ENOENT: there is none, or it has no trusted
 	 * system key; EACCES: it has another one.

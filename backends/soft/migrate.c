@@ -154,7 +154,7 @@ static int check_kept(const struct store *s, struct err *e)
 }
 
 /* Nothing is left of the objects in either file. */
-int soft_export_finish(const struct device *dev, const char *receipt, struct err *e)
+int soft_export_finish(const struct device *dev, const char *receipt, bool check, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
 	int r = open_moved(&s, dev, STORE_DISABLED, e);
@@ -165,7 +165,7 @@ int soft_export_finish(const struct device *dev, const char *receipt, struct err
 		r = check_receipt(&s, receipt, e);
 	if (r == 0)
 		r = check_kept(&s, e);
-	if (r < 0)
+	if (r < 0 || check)
 		return r;
 	objects_init(&s.objects, s.objects.data, s.objects.size);
 	objects_init(&s.boot.objects, s.boot.objects.data, s.boot.objects.size);

@@ -16,6 +16,6 @@ int soft_export(const struct device *, const struct secret *tsk, struct blob *re
 int soft_import(const struct device *, const struct blob *file, const struct secret *tsk, char ret_receipt[33],
 		struct err *e);
 int soft_export_cancel(const struct device *, struct err *e);
-int soft_export_finish(const struct device *, const char *receipt, struct err *e);
+int soft_export_finish(const struct device *, const char *receipt, bool check, struct err *e);
 
 #endif

@@ -173,6 +173,9 @@ int partition_remove(const struct device *dev, struct err *e)
 	if (partition_claim(&s.now))
 		return err_set(e, EBUSY, "keystore '%s' is not disabled: 'hwkey pks-config --store %s --size 0' does that",
 			       s.name, s.name);
+	if (s.moved)	/* its UUID comes of its name: backups of the one that lives elsewhere would open here */
+		return err_set(e, EBUSY, "keystore '%s' was moved away: what is left keeps its name from being used again",
+			       s.name);
 	for (unsigned i = 0; i < 2; i++)
 		if (has_file(&s, s.kept[i]))
 			return err_set(e, EBUSY, "keystore '%s' has the damaged container '%s', which may hold objects: "

@@ -29,6 +29,7 @@ export_() { hwkey pks-export -q --tsk-file "$f.tsk" "$@"; }
 	put i unchanging --policy immutable
 	put fw data --consumer firmware --policy worldreadable
 	hwkey generate -q k1
+	hwkey generate -q k2 --volumes /dev/vdb1:home
 	printf secret | hwkey seal -q -o "$f.sealed" -
 	put t here --policy transient
 	[[ $(hwkey pks-export -q --tsk-file "$f.tsk" "$f" 2>&1) == *'transient objects stay here'* ]]
@@ -41,6 +42,15 @@ export_() { hwkey pks-export -q --tsk-file "$f.tsk" "$@"; }
 	there fails 4 "policy 'immutable'" hwkey pks-remove i
 	there hwkey validate k1
 	[ "$(there hwkey unseal "$f.sealed")" = secret ]
+	# what does not open here again is named, and nothing is erased unasked
+	before=$(state "$here")
+	run hwkey pks-export -q --batch --confirm "$receipt"
+	[ "$status" = 4 ]
+	[[ $output == *"1 object of policy 'immutable' goes from here"* ]]
+	[[ $output == *"key 'k2' does not open here again, nor does what only it opens: /dev/vdb1:home"* ]]
+	[[ $output == *'--i-understand'* ]]
+	[ "$(state "$here")" = "$before" ]
+	fails 2 'goes with --confirm' hwkey pks-export --i-understand "$f"
 	# the same again only tells the receipt again
 	before=$(state "$there")
 	[ "$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")" = "$receipt" ]
@@ -50,7 +60,7 @@ export_() { hwkey pks-export -q --tsk-file "$f.tsk" "$@"; }
 	fails 4 'receipt is not of the export' hwkey pks-export -q --confirm 00112233445566778899aabbccddeeff
 	fails 4 'receipt is not of the export' hwkey pks-export -q --confirm x
 	[ "$(hwkey pks-read -q a)" = data ]
-	hwkey pks-export -q --confirm "$receipt"
+	hwkey pks-export -q --i-understand --confirm "$receipt"
 	fails 5 'was moved to another system' hwkey pks-read a
 	fails 5 'was moved to another system' hwkey pks-export --cancel
 	fails 5 'was moved to another system' hwkey pks-config --size 64K
@@ -264,6 +274,19 @@ damage_newest() {
 	hwkey validate k1
 	for x in A B; do printf '\xa5\x5a\xa5' | dd of="$there/system/local.$x" bs=1 seek=300 conv=notrunc status=none; done
 	fails 7 "key 'k1' needs a wrapping key" hwkey pks-restore --tsk-file "$f.tsk" "$f.before"
+}
+
+@test "pks-export: one beside the first, moved away, keeps its name from being used again" {
+	ready
+	hwkey pks-config -q --store second --create
+	put x data --store second
+	export_ --store second "$f"
+	receipt=$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")
+	hwkey pks-export -q --store second --confirm "$receipt"
+	before=$(state "$here")
+	fails 7 'was moved away' hwkey pks-config --store second --remove
+	fails 7 'exists already' hwkey pks-config --store second --create
+	[ "$(state "$here")" = "$before" ]
 }
 
 @test "pks-import: without a keystore, or with another key, it writes nothing" {
