@@ -59,8 +59,9 @@ static int ask(struct hwkey *hw, const struct values *o, const char *word, struc
 
 static int tell_volume(struct report *out, const char *path, const struct luks_erased *was, struct err *e)
 {
-	int r = was->uuid[0] ? erase_tell(out, e, ERASE_GONE, path, "%u keyslots, %u tokens, both headers: %llu bytes, "
-					  "zero when read back", was->slots, was->tokens, (unsigned long long)was->bytes)
+	int r = was->uuid[0] ? erase_tell(out, e, ERASE_GONE, path, "%u keyslot%s, %u token%s, both headers: %llu bytes, "
+					  "zero when read back", was->slots, was->slots == 1 ? "" : "s", was->tokens,
+					  was->tokens == 1 ? "" : "s", (unsigned long long)was->bytes)
 			     : erase_tell(out, e, ERASE_GONE, path, "a damaged header and all that could be its keyslots: "
 					  "%llu bytes, zero when read back", (unsigned long long)was->bytes);
 
@@ -82,8 +83,8 @@ static int erase_volume(struct hwkey *hw, const struct values *o, const char *pa
 	if (r < 0)
 		return r;
 	if (found.uuid[0])
-		warn(&hw->env, "volume '%s' never opens again: %u keyslots, %u of them by recovery keys", path, found.slots,
-		     found.recovery);
+		warn(&hw->env, "volume '%s' never opens again: %u keyslot%s, %u of them by recovery keys", path, found.slots,
+		     found.slots == 1 ? "" : "s", found.recovery);
 	else
 		warn(&hw->env, "volume '%s', whose header is damaged, never opens again", path);
 	r = ask(hw, o, found.uuid[0] ? found.uuid : path, e);
@@ -212,7 +213,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	int r = check(o, args, e);
 
 	if (r == 0)
-		r = out_open(&out, "erased", columns, &hw->out, e);
+		r = out_open(&out, "report", columns, &hw->out, e);
 	if (r < 0)
 		return r;
 	report.out = out;

@@ -104,8 +104,8 @@ remains the\x20medium' ]
 	before=$(md5sum third)
 	run -0 --separate-stderr hwkey secure-erase --i-understand new --json
 	[[ $stderr == *"volume '$vol' never opens again"* && $stderr != *second* ]]
-	jq -e '[.erased[] | select(.result == "erased") | .what] == ["'"$vol"'", "'"$PWD/second"'", "new"]' <<<"$output"
-	jq -e '[.erased[] | select(.result == "remains") | .what] ==
+	jq -e '[.report[] | select(.result == "erased") | .what] == ["'"$vol"'", "'"$PWD/second"'", "new"]' <<<"$output"
+	jq -e '[.report[] | select(.result == "remains") | .what] ==
 		["'"$PWD/third"'", "/nonexistent/d", "other volumes", "wrapping key", "twin", "copies", "the medium"]' <<<"$output"
 	fails 4 'nothing that was tried opens' hwkey luks-open --test -q "$vol" --raw
 	hwkey luks-open -q --test ./second >/dev/null
@@ -433,7 +433,9 @@ next keystore' ]
 	hwkey pks-config -q --remove-slot plain
 	fails 4 "cannot tell whether partition 'mail' is empty" hwkey secure-erase --pks --i-understand
 	[ -e "$pks/system" ]
-	erase --pks --all
+	run -0 --separate-stderr hwkey secure-erase --pks --all --i-understand --raw --noheadings --output RESULT,WHAT
+	[[ $stderr == *"all objects of keystore 'local', and all sealed data, never"*"all objects of keystore 'mail' never"* ]]
+	[[ $output == *$'next keystore\nnext mail\n'* ]]
 	[ "$(cd "$pks/.erase" && echo *)" = 'erase-boot local.A local.B mail.A mail.B' ]
 	boot 2
 	hwkey secure-erase --pks >/dev/null
@@ -461,6 +463,22 @@ damage_mail() {
 	fails 6 ".damaged' may hold objects" hwkey secure-erase --pks --i-understand
 	rm "$newer.damaged"
 	erase --pks
+}
+
+@test "erase: each keystore that goes is named, with what it holds" {
+	hwkey pks-config -q --store mail --create --size 8K
+	for o in a b c; do hwkey pks-write -q $o - --store mail <<<data; done
+	run -0 --separate-stderr hwkey secure-erase --all --now --i-understand --raw --noheadings --output RESULT,WHAT
+	[[ $stderr == *"0 objects of keystore 'local', and all sealed data, never"*"3 objects of keystore 'mail' never"* ]]
+	[[ $output == *$'erased keystore\nerased mail\n'* ]]
+}
+
+@test "erase: keys that nothing opens any more are to be removed before a new keystore is made" {
+	hwkey generate -q k3
+	[[ $(erase --pks --now) == *$'next k3\n'* ]]
+	fails 3 "key 'k3' needs it" hwkey generate k4
+	hwkey remove k3 --force
+	hwkey generate -q k4
 }
 
 @test "erase: --all takes the keys, their keyslots and the keystore" {
