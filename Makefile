@@ -11,6 +11,7 @@ MANDIR      ?= $(DATADIR)/man
 BASHCOMPDIR ?= $(DATADIR)/bash-completion/completions
 ZSHCOMPDIR  ?= $(DATADIR)/zsh/site-functions
 FISHCOMPDIR ?= $(DATADIR)/fish/vendor_completions.d
+EXAMPLEDIR  ?= $(DATADIR)/doc/hwkey/examples
 DESTDIR     ?=
 PKG_CONFIG  ?= pkg-config
 B           ?= build
@@ -257,6 +258,8 @@ deps-arch: deps ## and what compiles for other architectures and emulates them (
 demo: deps all ## the main job on real input, step by step
 	examples/demo
 
+examples := $(wildcard examples/*.service examples/*.timer)
+
 install: all ## to DESTDIR and PREFIX
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MODULEDIR) $(DESTDIR)$(TOKENDIR) $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) $(DESTDIR)$(FISHCOMPDIR)
@@ -269,14 +272,16 @@ install: all ## to DESTDIR and PREFIX
 	install -m 644 $(B)/hwkey.bash $(DESTDIR)$(BASHCOMPDIR)/hwkey
 	install -m 644 completions/_hwkey $(DESTDIR)$(ZSHCOMPDIR)/_hwkey
 	install -m 644 completions/hwkey.fish $(DESTDIR)$(FISHCOMPDIR)/hwkey.fish
+	install -d $(DESTDIR)$(EXAMPLEDIR)
+	install -m 644 $(examples) $(DESTDIR)$(EXAMPLEDIR)
 
 uninstall: ## what install put there
 	rm -f $(DESTDIR)$(BINDIR)/hwkey $(module_so:$(moddir)/%=$(DESTDIR)$(MODULEDIR)/%) \
 		$(DESTDIR)$(TOKENDIR)/libcryptsetup-token-hwkey.so $(patsubst man/%,$(DESTDIR)$(MANDIR)/man5/%,$(wildcard man/*.5)) \
 		$(patsubst man/%,$(DESTDIR)$(MANDIR)/man7/%,$(wildcard man/*.7)) \
 		$(patsubst man/%,$(DESTDIR)$(MANDIR)/man8/%,$(wildcard man/*.8)) $(DESTDIR)$(BASHCOMPDIR)/hwkey \
-		$(DESTDIR)$(ZSHCOMPDIR)/_hwkey $(DESTDIR)$(FISHCOMPDIR)/hwkey.fish
-	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(MODULEDIR)
+		$(DESTDIR)$(ZSHCOMPDIR)/_hwkey $(DESTDIR)$(FISHCOMPDIR)/hwkey.fish $(examples:examples/%=$(DESTDIR)$(EXAMPLEDIR)/%)
+	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(MODULEDIR) $(DESTDIR)$(EXAMPLEDIR)
 
 clean: ## remove the build tree
 	rm -rf $(B)

@@ -46,13 +46,14 @@ static void print_words_of(const char *const *words)
 }
 
 /* Of a list with commas in it only the last one is still open: what is before it is part of each candidate. */
-static void print_policies(const char *last)
+static void print_policies(const char *last, bool wrap)
 {
 	const char *eq = strncmp(last, "--", 2) ? NULL : strchr(last, '='), *comma = strrchr(last, ',');
 
 	last = eq ? eq + 1 : last;
 	for (size_t i = 0; pks_policy_word(i); i++)
-		printf("%.*s%s\n", comma ? (int)(comma + 1 - last) : 0, last, pks_policy_word(i));
+		if (!wrap || token_policy_is_valid(pks_policy_find(pks_policy_word(i), strlen(pks_policy_word(i)))))
+			printf("%.*s%s\n", comma ? (int)(comma + 1 - last) : 0, last, pks_policy_word(i));
 }
 
 /* LAST: the word that is being typed. */
@@ -72,8 +73,8 @@ static void print_candidates(struct hwkey *hw, const char *const *choices, enum 
 	case COMPLETE_CONSUMER:
 		print_words_of(pks_consumers);
 		break;
-	case COMPLETE_POLICY:
-		print_policies(last);
+	case COMPLETE_POLICY: case COMPLETE_WRAP_POLICY:
+		print_policies(last, what == COMPLETE_WRAP_POLICY);
 		break;
 	case COMPLETE_FILE: case COMPLETE_VOLUME:
 		puts("#file");
@@ -139,7 +140,8 @@ static const struct opt *option_of_value(const struct opt_group *g, size_t n, in
 static const char *const kinds[] = {
 	[COMPLETE_NONE] = "none", [COMPLETE_FILE] = "file", [COMPLETE_DIR] = "dir", [COMPLETE_KEY] = "ask",
 	[COMPLETE_DEVICE] = "ask", [COMPLETE_STORE] = "ask", [COMPLETE_VOLUME] = "file", [COMPLETE_OBJECT] = "none",
-	[COMPLETE_CONSUMER] = "ask", [COMPLETE_POLICY] = "ask",
+	[COMPLETE_CONSUMER] = "ask",
+	[COMPLETE_POLICY] = "ask", [COMPLETE_WRAP_POLICY] = "ask",
 };
 
 static void print_option_words(const struct cmd *c, const struct opt *opts)

@@ -7,8 +7,8 @@
 #include "lib/presence.h"
 
 /* Of the keys of the repository that are nothing without the keystore, each with its volumes. */
-static int each_key(struct hwkey *hw, int (*see)(void *ctx, const char *name, const char *volumes, struct err *e), void *ctx,
-		    struct err *e)
+static int each_key(struct hwkey *hw, int (*see)(void *ctx, const char *name, const char *volumes, struct err *e),
+		    void *ctx, struct err *e)
 {
 	AUTO_FREE char **names = NULL;
 	size_t n = 0;
@@ -39,8 +39,8 @@ static int see_lost(void *ctx, const char *name, const char *volumes, struct err
 static int see_left(void *ctx, const char *name, const char *volumes, struct err *e)
 {
 	(void)volumes;
-	return erase_tell(ctx, e, ERASE_NEXT, name, "nothing opens this key: 'hwkey remove %s', before a new keystore is made",
-			  name);
+	return erase_tell(ctx, e, ERASE_NEXT, name,
+			  "nothing opens this key: 'hwkey remove %s', before a new keystore is made", name);
 }
 
 /* The keystore, and the others under its root key. */

@@ -75,7 +75,7 @@ int write_plain_file(const char *path, const struct blob *b, bool replace, struc
 static int check_stdout(bool force_tty, struct err *e)
 {
 	if (isatty(STDOUT_FILENO) && !force_tty)
-		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or --output");
+		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or a file");
 	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
 		return err_set(e, EBADF, "standard output cannot be written to");
 	return 0;

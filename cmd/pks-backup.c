@@ -5,13 +5,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "lib/file.h"
 #include "lib/sys.h"
 
-struct opts { char *store, *passphrase_file; uint32_t if_changed; bool passphrase, force; };
+struct opts { char *store, *passphrase_file, *if_changed; bool passphrase, force; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
@@ -19,7 +20,7 @@ static const struct opt opts[] = {
 	OPT_STR(struct opts, passphrase_file, "passphrase-file", 0, "FILE",
 		"The same, taken from there ('-': standard input)",
 		.complete = COMPLETE_FILE),
-	OPT_U32(struct opts, if_changed, "if-changed", 0, "N", "Only N generations or more after the newest one in DIR"),
+	OPT_STR(struct opts, if_changed, "if-changed", 0, "N", "Only N generations or more after the newest one in DIR"),
 	OPT_FLAG(struct opts, force, "force", 'f', "Replace a file of that name"),
 	PKS_OPT_STORE(struct opts, store),
 	{ 0 }
@@ -93,8 +94,8 @@ static int newest(struct hwkey *hw, const struct device *dev, const struct store
 	}
 }
 
-static int is_due(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,
-		  const char *path, bool *ret, struct err *e)
+static int is_due(struct hwkey *hw, uint64_t changes, const struct device *dev, const struct store_ops *ops, const char *path,
+		  bool *ret, struct err *e)
 {
 	AUTO_CLOSE int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct store_info now;
@@ -108,7 +109,7 @@ static int is_due(struct hwkey *hw, const struct opts *o, const struct device *d
 	if (last > now.generation)
 		return err_set(e, EBADMSG, "newest backup has generation %llu, the keystore %llu: was an older copy of it "
 			       "put in its place?", (unsigned long long)last, (unsigned long long)now.generation);
-	*ret = !last || now.generation - last >= o->if_changed;
+	*ret = !last || now.generation - last >= changes;
 	return 0;
 }
 
@@ -142,20 +143,43 @@ static int back_up(struct hwkey *hw, const struct opts *o, const struct device *
 	return r;
 }
 
+/* The directory, or file, and the number of --if-changed; 0: not given. */
+static int check(const struct opts *o, const char *to, bool *ret_dir, uint64_t *ret_changes, struct err *e)
+{
+	size_t len = strlen(to);
+	struct stat st;
+	bool there = stat(to, &st) == 0;
+	char *end = NULL;
+
+	*ret_dir = there && S_ISDIR(st.st_mode);
+	*ret_changes = 0;
+	if (!there && len && to[len - 1] == '/')
+		return err_set(e, ENOENT, "there is no directory '%s'", to);
+	if (!o->if_changed)
+		return 0;
+	if (there && !*ret_dir)
+		return err_set(e, EINVAL, "--if-changed needs a directory, and '%s' is none", to);
+	if (*o->if_changed >= '1' && *o->if_changed <= '9')
+		*ret_changes = strtoull(o->if_changed, &end, 10);	/* what is too large is the largest */
+	return end && !*end ? 0 : err_set(e, EINVAL, "--if-changed needs a number from 1 on, not '%.20s'", o->if_changed);
+}
+
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct opts *o = values;
 	const char *to = args->argv[0];
 	const struct store_ops *ops;
 	struct device *dev;
-	struct stat st;
-	bool to_dir = stat(to, &st) == 0 && S_ISDIR(st.st_mode), due = true;
-	int r = pks_open(hw, o->store, &dev, &ops, e);
+	bool to_dir, due = true;
+	uint64_t changes;
+	int r = check(o, to, &to_dir, &changes, e);
 
+	if (r == 0)
+		r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r == 0 && !ops->backup)
 		r = err_set(e, EOPNOTSUPP, "keystore '%s' cannot be copied", dev->id);
-	if (r == 0 && o->if_changed)
-		r = is_due(hw, o, dev, ops, to, &due, e);
+	if (r == 0 && changes)
+		r = is_due(hw, changes, dev, ops, to, &due, e);
 	return r < 0 || !due ? r : back_up(hw, o, dev, ops, to, to_dir, e);
 }
 

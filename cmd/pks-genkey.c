@@ -9,7 +9,8 @@ CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
 	OPT_STR(struct opts, policy, "policy", 0, "NAME,...",
-		"What must hold to use it: ossecbootaudit, ossecbootenforce, pwset; or immutable"),
+		"What must hold to use it: ossecbootaudit, ossecbootenforce, pwset; or immutable",
+		.complete = COMPLETE_WRAP_POLICY),
 	OPT_FLAG(struct opts, revoke, "revoke", 0, "Make none: the one that is there opens and wraps nothing any more"),
 	OPT_FLAG(struct opts, unrevoke, "unrevoke", 0, "Let one that was revoked be used again"),
 	PKS_OPT_PASSWORD(struct opts, from.password_file),

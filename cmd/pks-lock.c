@@ -19,7 +19,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	const struct store_ops *ops;
 	enum consumer consumer;
 	struct device *dev;
-	int r = pks_consumer_parse(args->argv[0], &consumer, e);
+	int r = pks_consumer_find(args->argv[0], &consumer, e);
 
 	if (r == 0)
 		r = pks_open(hw, o->store, &dev, &ops, e);

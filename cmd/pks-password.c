@@ -18,21 +18,22 @@ static const struct opt opts[] = {
 	{ 0 }
 };
 
-static int generate(const struct opts *o, const struct device *dev, const struct store_ops *ops, struct err *e)
+static int generate(const struct opts *o, enum consumer c, const struct device *dev, const struct store_ops *ops,
+		    struct err *e)
 {
 	AUTO_SECRET struct secret password = { 0 };
 	int r = o->output ? check_secret_output(o->output, o->force_tty, e) : 0;
 
 	if (r == 0)
-		r = ops->password(dev, pks_consumer_find(o->consumer), NULL, &password, e);
+		r = ops->password(dev, c, NULL, &password, e);
 	if (r < 0 || !o->output)
 		return r;
 	r = write_secret_output(o->output, &password, o->force_tty, e);
 	return r < 0 ? err_prefix(e, "the password is set, and in the user keyring") : 0;
 }
 
-static int choose(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,
-		  struct err *e)
+static int choose(struct hwkey *hw, const struct opts *o, enum consumer c, const struct device *dev,
+		  const struct store_ops *ops, struct err *e)
 {
 	AUTO_SECRET struct secret password = { 0 };
 	int r = o->password_file ? pks_read_password(o->password_file, &password, e)
@@ -41,34 +42,40 @@ static int choose(struct hwkey *hw, const struct opts *o, const struct device *d
 
 	if (r == -ENOKEY)
 		return err_set(e, EACCES, "no new password: %s; or use --generate or --password-file", strdupa(e->msg));
-	return r < 0 ? r : ops->password(dev, pks_consumer_find(o->consumer), &password, NULL, e);
+	return r < 0 ? r : ops->password(dev, c, &password, NULL, e);
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct opts *o = values;
 	const struct store_ops *ops;
+	enum consumer consumer;
 	struct device *dev;
 	int r;
 
-	(void)args;
+	if (args->argc && o->consumer)
+		return err_set(e, EINVAL, "the consumer is said twice: as CONSUMER and by --consumer");
 	if (o->generate && o->password_file)
 		return err_set(e, EINVAL, "--generate and --password-file exclude each other");
 	if (!o->generate && (o->output || o->force_tty))
 		return err_set(e, EINVAL, "--output and --force-tty go with --generate");
-	r = pks_open(hw, o->store, &dev, &ops, e);
+	r = pks_consumer_find(args->argc ? args->argv[0] : o->consumer, &consumer, e);
+	if (r == 0)
+		r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r == 0 && !ops->password)
 		r = err_set(e, EOPNOTSUPP, "keystore '%s' has no passwords to set", dev->id);
 	if (r < 0)
 		return r;
-	return o->generate ? generate(o, dev, ops, e) : choose(hw, o, dev, ops, e);
+	return o->generate ? generate(o, consumer, dev, ops, e) : choose(hw, o, consumer, dev, ops, e);
 }
 
 const struct cmd cmd_pks_password = {
 	.name = "pks-password",
-	.synopsis = "",
+	.synopsis = "[CONSUMER]",
 	.summary = "Set a consumer's password until the next boot",
 	.opts = opts,
+	.max_args = 1,
+	.complete = { COMPLETE_CONSUMER },
 	.needs = NEED_DEVICES,
 	.run = run,
 };

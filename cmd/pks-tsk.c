@@ -7,7 +7,7 @@
 struct opts { char *store, *new, *set, *check; bool replace, force_tty; };
 CMD_OPTS(struct opts);
 
-enum { TSK_SIZE = 32, TSK_FILE_MAX = 4096 };	/* bytes: a key, and what a file of one surely is not longer than */
+enum { TSK_SIZE = 32 };			/* bytes */
 
 static const struct opt opts[] = {
 	OPT_STR(struct opts, new, "new", 0, "FILE", "Make a key, in hexadecimal, in FILE ('-': standard output)",
@@ -101,7 +101,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r == 0 && !ops->tsk)
 		r = err_set(e, EOPNOTSUPP, "keystore '%s' has no trusted system key", dev->id);
 	if (r == 0 && file)
-		r = read_secret_file(file, TSK_FILE_MAX, &key, e);
+		r = read_secret_file(file, PKS_TSK_FILE_MAX, &key, e);
 	if (r < 0)
 		return r;
 	if (!file)

@@ -109,19 +109,3 @@ int key_users_find(struct hwkey *hw, const unsigned char id[16], struct key_user
 	repo_done(&repo);
 	return r;
 }
-
-int pks_find_object(const struct pks_object *o, struct object *ret, struct err *e)
-{
-	AUTO_FREE struct object *list = NULL;
-	size_t n;
-	int r = o->ops->list(o->dev, &list, &n, e);
-
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (list[i].consumer == o->name.consumer && list[i].label_len == o->name.len &&
-		    !memcmp(list[i].label, o->name.label, o->name.len)) {
-			*ret = list[i];
-			return 0;
-		}
-	}
-	return r < 0 ? r : err_set(e, ENOENT, "not found");
-}

@@ -18,7 +18,4 @@ struct key_users {
  */
 int key_users_find(struct hwkey *, const unsigned char id[16], struct key_users *ret, struct err *e);
 
-/* The object as the keystore lists it. ENOENT. */
-int pks_find_object(const struct pks_object *, struct object *ret, struct err *e);
-
 #endif

@@ -7,14 +7,23 @@
 
 enum { PASSWORD_FILE_MAX = 4096, TYPED_MAX = 511 };	/* bytes: of a file, of a line that a terminal gives */
 
-const char *const pks_consumers[] = { "firmware", "bootloader", "os", NULL };
-
 int pks_enumerate(struct hwkey *hw, struct err *e)
 {
 	device_free_list(hw->devices);
 	hw->devices = NULL;
 	hw->env.partitions = true;
 	return device_enumerate(&hw->env, true, &hw->devices, e);
+}
+
+/* By its name, or BACKEND:NAME. */
+static bool is_there(const struct device *list, const char *name)
+{
+	const char *colon = strchr(name, ':');
+
+	for (; list; list = list->next)
+		if (!strcmp(list->id, name) || (colon && !strcmp(list->id, colon + 1)))
+			return true;
+	return false;
 }
 
 int pks_open(struct hwkey *hw, const char *store, struct device **ret, const struct store_ops **ret_ops, struct err *e)
@@ -25,6 +34,8 @@ int pks_open(struct hwkey *hw, const char *store, struct device **ret, const str
 
 	if (r == 0)
 		r = device_select(hw->devices, ROLE_STORE, store, &dev, e);
+	if (r == -ENODEV && store && !is_there(hw->devices, store))
+		r = err_set(e, ENOENT, "no keystore '%s'; see 'hwkey list-devices'", store);
 	if (r == 0)
 		r = backend_ops(dev, &ops, e);
 	if (r < 0)
@@ -43,35 +54,6 @@ void pks_label_format(const unsigned char *label, size_t len, char *ret)
 			ret += snprintf(ret, 5, "\\x%02x", *label);
 	}
 	*ret = '\0';
-}
-
-static const char *const consumers[] = {
-	[CONSUMER_FIRMWARE] = "firmware", [CONSUMER_BOOTLOADER] = "bootloader", [CONSUMER_OS] = "os",
-};
-
-const char *pks_consumer_name(enum consumer c)
-{
-	return consumers[c];
-}
-
-enum consumer pks_consumer_find(const char *name)
-{
-	enum consumer c = CONSUMER_OS;
-
-	while (name && strcasecmp(consumers[c], name) != 0)
-		c--;
-	return c;
-}
-
-int pks_consumer_parse(const char *name, enum consumer *ret, struct err *e)
-{
-	for (size_t i = 0; pks_consumers[i]; i++) {
-		if (!strcasecmp(pks_consumers[i], name)) {
-			*ret = pks_consumer_find(name);
-			return 0;
-		}
-	}
-	return err_set(e, EINVAL, "no consumer '%s': firmware, bootloader, os", name);
 }
 
 int pks_read_password(const char *file, struct secret *ret, struct err *e)
@@ -119,14 +101,18 @@ int pks_new_passphrase(struct hwkey *hw, const char *file, const char *credentia
 static int label_parse(const char *label, const struct pks_options *from, struct pks_object *o, struct err *e)
 {
 	size_t len = strlen(label), bytes = from->label_hex ? len / 2 : len;
+	enum consumer consumer;
+	int r = pks_consumer_find(from->consumer, &consumer, e);
 
+	if (r < 0)
+		return r;
 	if (bytes < 1 || bytes > LABEL_MAX)
 		return err_set(e, EINVAL, "a label has 1 to %d bytes, not %zu", LABEL_MAX, bytes);
 	if (!from->label_hex)
 		memcpy(o->bytes, label, len);
 	else if (hex_decode(label, len, o->bytes) < 0)
 		return err_set(e, EINVAL, "'%s' is not hexadecimal", label);
-	o->name = (struct object_name){ pks_consumer_find(from->consumer), o->bytes, bytes };
+	o->name = (struct object_name){ consumer, o->bytes, bytes };
 	pks_label_format(o->bytes, bytes, o->text);
 	return 0;
 }
@@ -146,6 +132,22 @@ void pks_object_done(struct pks_object *o)
 	if (o->hw)
 		o->hw->env.pks_password = NULL;
 	secret_done(&o->password);
+}
+
+int pks_find_object(const struct pks_object *o, struct object *ret, struct err *e)
+{
+	AUTO_FREE struct object *list = NULL;
+	size_t n;
+	int r = o->ops->list(o->dev, &list, &n, e);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (list[i].consumer == o->name.consumer && list[i].label_len == o->name.len &&
+		    !memcmp(list[i].label, o->name.label, o->name.len)) {
+			*ret = list[i];
+			return 0;
+		}
+	}
+	return r < 0 ? r : err_set(e, ENOENT, "not found");
 }
 
 int pks_failed(const struct pks_object *o, struct err *e)

@@ -9,8 +9,6 @@
 enum { PKS_DATA_MAX = 131072 };		/* bytes: the largest partition there is */
 enum { PKS_BACKUP_MAX = 1 << 18 };	/* bytes: it, and what is around it in a backup */
 
-extern const char *const pks_consumers[];
-
 /* What says which object, in each command's options as .from. */
 struct pks_options { char *store, *consumer, *password_file; bool label_hex; };
 
@@ -48,14 +46,13 @@ struct pks_object {			/* and the keystore that it is in, or will be */
 /* RET must be all zero, and not move afterwards. */
 int pks_open_object(struct hwkey *, const struct pks_options *, const char *label, struct pks_object *ret, struct err *e);
 void pks_object_done(struct pks_object *);
+/* The object as the keystore lists it. ENOENT. */
+int pks_find_object(const struct pks_object *, struct object *ret, struct err *e);
 /* Prefixes E by the object it is about. */
 int pks_failed(const struct pks_object *, struct err *e);
 /* Bytes that are not printable ASCII, and the backslash, as \xNN. RET has 4 * LEN + 1 bytes. */
 void pks_label_format(const unsigned char *label, size_t len, char *ret);
 
-const char *pks_consumer_name(enum consumer);
-enum consumer pks_consumer_find(const char *name);	/* one of pks_consumers; NULL: os */
-int pks_consumer_parse(const char *name, enum consumer *ret, struct err *e);
 /* One newline at the end of a file is the editor's. */
 int pks_read_password(const char *file, struct secret *ret, struct err *e);
 /* From FILE, or if NULL as ask_new_secret() gets it: something that can be typed. */
@@ -77,7 +74,7 @@ int pks_wrap_params(const char *wrapping_key, const char *policy, struct wrap_pa
 	OPT_STR(s, key, "wrapping-key", 0, "LABEL", "Under this one of pks-genkey (default: the trust source's own)", \
 		.complete = COMPLETE_OBJECT), \
 	OPT_STR(s, pol, "policy", 0, "NAME,...", \
-		"What must hold to open it: ossecbootaudit, ossecbootenforce, pwset")
+		"What must hold to open it: ossecbootaudit, ossecbootenforce, pwset", .complete = COMPLETE_WRAP_POLICY)
 
 /* The store itself as one record. */
 int pks_show_info(struct hwkey *, const struct device *, const struct store_ops *, struct err *e);

@@ -83,8 +83,8 @@ static int erase_volume(struct hwkey *hw, const struct values *o, const char *pa
 	if (r < 0)
 		return r;
 	if (found.uuid[0])
-		warn(&hw->env, "volume '%s' never opens again: %u keyslot%s, %u of them by recovery keys", path, found.slots,
-		     found.slots == 1 ? "" : "s", found.recovery);
+		warn(&hw->env, "volume '%s' never opens again: %u keyslot%s, %u of them by recovery keys", path,
+		     found.slots, found.slots == 1 ? "" : "s", found.recovery);
 	else
 		warn(&hw->env, "volume '%s', whose header is damaged, never opens again", path);
 	r = ask(hw, o, found.uuid[0] ? found.uuid : path, e);

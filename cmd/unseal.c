@@ -80,7 +80,7 @@ static int open_here(struct hwkey *hw, const struct seal_module *m, const struct
 	int r;
 
 	if (!to_file && !o->force_tty && isatty(STDOUT_FILENO))
-		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or --output");
+		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or a file");
 	(void)signal(SIGPIPE, SIG_IGN);		/* a reader that went away is an error with a message */
 	r = device_find(hw->devices, &s->header, &dev, e);
 	if (r == 0)

@@ -50,6 +50,18 @@ static bool is_choice(const struct opt *o, char *v)
 	return false;
 }
 
+static int bad_choice(const struct opt *o, const char *v, struct err *e)
+{
+	char list[200] = "";
+
+	for (size_t i = 0; o->choices[i]; i++) {
+		size_t n = strlen(list);
+
+		(void)snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "", o->choices[i]);
+	}
+	return err_set(e, EINVAL, "invalid --%s '%.40s': one of %s", o->name, v, list);
+}
+
 /* 1: the string was kept. */
 static int store(const struct opt *o, char *v, void *values, struct err *e)
 {
@@ -63,7 +75,7 @@ static int store(const struct opt *o, char *v, void *values, struct err *e)
 		return 0;
 	case OPT_TYPE_STR:
 		if (!is_choice(o, v))
-			return err_set(e, EINVAL, "invalid --%s '%s'", o->name, v);
+			return bad_choice(o, v, e);
 		*(char **)at = v;
 		return 1;
 	case OPT_TYPE_U32:

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "pks-policy.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-#include "backend.h"
+#include "err.h"
 
 static const struct {
 	uint32_t bit;
@@ -43,4 +45,24 @@ uint32_t pks_policy_find(const char *word, size_t len)
 		if (strlen(policies[i].name) == len && !memcmp(policies[i].name, word, len))
 			return policies[i].bit;
 	return 0;
+}
+
+const char *const pks_consumers[] = {
+	[CONSUMER_FIRMWARE - 1] = "firmware", [CONSUMER_BOOTLOADER - 1] = "bootloader", [CONSUMER_OS - 1] = "os", NULL
+};
+
+const char *pks_consumer_name(enum consumer c)
+{
+	return pks_consumers[c - 1];
+}
+
+int pks_consumer_find(const char *name, enum consumer *ret, struct err *e)
+{
+	for (enum consumer c = CONSUMER_FIRMWARE; c <= CONSUMER_OS; c++) {
+		if (name ? !strcasecmp(pks_consumer_name(c), name) : c == CONSUMER_OS) {
+			*ret = c;
+			return 0;
+		}
+	}
+	return err_set(e, EINVAL, "no consumer '%s': one of firmware, bootloader, os", name);
 }

@@ -18,6 +18,7 @@ enum { COLUMNS_MAX = 64, KEY_MAX = 40 };	/* of a table; bytes of a JSON key */
 
 struct out {
 	struct libscols_table *table;
+	const char *name;		/* as out_open() was given it: a constant of the command */
 	const struct column *columns;
 	struct out_format format;
 	size_t shown[COLUMNS_MAX];	/* indexes into columns */
@@ -83,6 +84,7 @@ static int open_table(struct out *o, const char *name, struct err *e)
 	int r = 0;
 
 	o->table = scols_new_table();
+	o->name = name;
 	if (!o->table || scols_table_set_name(o->table, name) < 0)
 		return err_nomem(e);
 	(void)scols_table_enable_json(o->table, o->format.json);
@@ -258,6 +260,10 @@ static int print_object(struct out *o, struct err *e)
 
 static int print_table(struct out *o, struct err *e)
 {
+	if (o->format.json && scols_table_is_empty(o->table)) {		/* smartcols breaks the line within the brackets */
+		printf("{\n   \"%s\": []\n}\n", o->name);
+		return 0;
+	}
 	/* smartcols writes such bytes as \xNN, and a backslash that is there already as \x5c: only if it must */
 	(void)scols_table_enable_noencoding(o->table, !o->foreign);
 	return scols_print_table(o->table) < 0 ? err_set(e, EIO, "cannot print the table") : 0;

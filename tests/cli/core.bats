@@ -54,12 +54,16 @@ setup() { load helpers; }
 	[ -z "$(hwkey --complete generate name '')" ]
 	[ "$(hwkey --complete pks-lock '')" = $'firmware\nbootloader\nos' ]
 	[ -z "$(hwkey --complete pks-lock os '')" ]
+	[ "$(hwkey --complete pks-password '')" = $'firmware\nbootloader\nos' ]
 	boot 1
 	policies='ossecbootaudit ossecbootenforce pwset worldreadable immutable transient '
 	[ "$(hwkey --complete pks-write --policy '' | tr '\n' ' ')" = "$policies" ]
 	[ "$(hwkey --complete pks-write --policy=pwset,im | grep imm)" = pwset,immutable ]
 	for policy in $policies; do		# what is offered is taken
 		printf x | hwkey pks-write -q "$policy" --policy "$policy" || [ "$?" -eq 4 ]
+	done
+	for command in generate seal pks-genkey; do
+		[ "$(hwkey --complete $command --policy '' | tr '\n' ' ')" = 'ossecbootaudit ossecbootenforce pwset ' ]
 	done
 	[ "$(hwkey --complete help pk | grep -c ^pks-)" -gt 5 ]
 }

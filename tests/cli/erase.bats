@@ -122,12 +122,12 @@ remains the\x20medium' ]
 	fails 7 "two keys of the name 'k1'" hwkey luks-unenroll "$vol" k1
 	hwkey luks-open -q --test "$vol" >/dev/null
 	run -0 --separate-stderr hwkey secure-erase --i-understand k1 --json
-	jq -e --arg v "$vol" '[.erased[] | select(.what == $v) | .result] == ["erased", "remains"]' <<<"$output"
+	jq -e --arg v "$vol" '[.report[] | select(.what == $v) | .result] == ["erased", "remains"]' <<<"$output"
 	other hwkey luks-open -q --test "$vol" >/dev/null
 	fails 4 'nothing that was tried opens' hwkey luks-open --test -q "$vol" --raw
 	[ "$(cryptsetup luksDump "$vol" | grep -c ': luks2$')" = 2 ]
 	hwkey generate -q k1 --volumes "$vol:v"		# a third one, of which nothing is there
-	hwkey secure-erase --i-understand k1 --json | jq -e --arg v "$vol" 'all(.erased[] | select(.what == $v); .result == "remains")'
+	hwkey secure-erase --i-understand k1 --json | jq -e --arg v "$vol" 'all(.report[] | select(.what == $v); .result == "remains")'
 	other hwkey luks-unenroll -q "$vol" k1
 }
 

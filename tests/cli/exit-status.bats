@@ -21,6 +21,10 @@ teardown() { [ "$state" = "$(state_of)" ]; }
 	fails 2 "invalid key name 'a/b'" hwkey generate a/b
 	fails 2 'invalid key name' hwkey rename k $'new\nline'
 	fails 2 "invalid --type 'rsa'" hwkey generate --type rsa new
+	fails 2 "invalid --add-slot 'anchor': one of plain, passphrase" hwkey pks-config --add-slot anchor
+	fails 2 "invalid --consumer 'foo': one of firmware, bootloader, os" hwkey pks-read o --consumer foo
+	fails 2 "no consumer 'foo': one of firmware, bootloader, os" hwkey pks-lock foo
+	fails 2 'said twice' hwkey pks-password os --consumer os --generate
 	fails 2 "no column 'x'" hwkey list --output x
 	fails 2 'at least 1 byte' hwkey pks-write l2 /dev/null
 }

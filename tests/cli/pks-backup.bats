@@ -386,6 +386,16 @@ flip() { printf "\\x$(printf %02x $((0x$(dd if="$1" bs=1 skip="$2" count=1 statu
 	restore --tsk-file "$f.2" "$d"/*
 }
 
+@test "pks-backup: what it refuses of its arguments" {
+	put a 1
+	fails 3 "there is no directory 'none/'" hwkey pks-backup none/ --passphrase-file "$w"
+	: >file
+	fails 2 "needs a directory" hwkey pks-backup --if-changed 1 file --passphrase-file "$w"
+	fails 2 "--if-changed needs a number from 1 on" hwkey pks-backup --if-changed 0 "$d" --passphrase-file "$w"
+	fails 2 "--if-changed needs a number from 1 on" hwkey pks-backup --if-changed 1x "$d" --passphrase-file "$w"
+	[ -z "$(ls "$d")" ]
+}
+
 @test "pks-backup: the timer of examples/ does what it says" {
 	unit=$top/examples/hwkey-pks-backup
 	command=$(sed -n 's/^ExecStart=//p' "$unit.service")

@@ -380,7 +380,7 @@ health() { hwkey pks-config --json 2>/dev/null | jq -r '.keystore[0].health'; }
 
 @test "check: the unit is one that systemd takes" {
 	command -v systemd-analyze >/dev/null || skip 'no systemd here'
-	sed "s,/usr/local/bin/hwkey,$(command -v hwkey)," "$top/examples/hwkey-pks-check.service" >hwkey-pks-check.service
+	sed "s,=hwkey,=$(command -v hwkey)," "$top/examples/hwkey-pks-check.service" >hwkey-pks-check.service
 	systemd-analyze --man=no verify "$PWD/hwkey-pks-check.service" >said 2>&1
 	[ ! -s said ]
 	eval "$(sed -n 's/^ExecStart=//p' hwkey-pks-check.service)" >/dev/null

@@ -42,7 +42,8 @@ of() { hwkey pks-config --store "$1" --json | jq -c ".keystore[0].$2"; }
 	make mail
 	[ "$(hwkey list-devices --json mail | jq -c '.devices[0].can')" = '["store"]' ]
 	fails 5 "no device 'mail' here that can do this" hwkey generate k --device mail
-	fails 5 "no device 'nobody' here" hwkey pks-list --store nobody
+	fails 3 "no keystore 'nobody'" hwkey pks-list --store nobody
+	[[ $(hwkey pks-list --store soft:mail --json) == *'"objects": []'* ]]
 	hwkey --complete pks-read --store '' | grep -qx mail
 	hwkey doctor | grep -E '^soft:mail +ok '
 }
@@ -141,7 +142,7 @@ of() { hwkey pks-config --store "$1" --json | jq -c ".keystore[0].$2"; }
 	fails 7 "'mail.A.damaged', which may hold objects" hwkey pks-config --remove --store mail
 	rm "$HWKEY_PKS_DIR/system/mail.A.damaged"
 	hwkey pks-config --remove --store mail
-	fails 5 'no device' hwkey pks-list --store mail
+	fails 3 "no keystore 'mail'" hwkey pks-list --store mail
 	[ "$(cd "$HWKEY_PKS_DIR/system" && echo *)" = 'local.A local.B root.plain' ]
 	hwkey pks-config --size 0
 	fails 2 "keystore 'local' is the system's own" hwkey pks-config --remove --store local
