@@ -94,8 +94,8 @@ static int newest(struct hwkey *hw, const struct device *dev, const struct store
 	}
 }
 
-static int is_due(struct hwkey *hw, uint64_t changes, const struct device *dev, const struct store_ops *ops, const char *path,
-		  bool *ret, struct err *e)
+static int is_due(struct hwkey *hw, uint64_t changes, const struct device *dev, const struct store_ops *ops,
+		  const char *path, bool *ret, struct err *e)
 {
 	AUTO_CLOSE int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct store_info now;
