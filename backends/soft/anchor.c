@@ -205,7 +205,7 @@ enum slot_state anchor_state(int dir, const struct slot *s, const struct session
 	return state;
 }
 
-int anchor_heal(int dir, const struct session *session, struct err *e)
+int anchor_heal(int dir, const struct session *session, bool asked, struct err *e)
 {
 	AUTO_PLACE struct place at = PLACE_CLOSED;
 	AUTO_SECRET struct secret file = { 0 };
@@ -219,6 +219,8 @@ int anchor_heal(int dir, const struct session *session, struct err *e)
 		r = anchor_parse(&s, &a, e);
 	if (r == 0)
 		r = anchor_open(dir, &a, &at, e);
+	if (r == 0 && !asked && (a.apart || !same_file_system(dir, at.dir)))
+		r = err_set(e, ENODEV, "what is mounted at '%.300s' may be another medium", a.path);
 	if (r == 0)
 		r = card_write(&at, session, a.half, e);
 	return r < 0 ? err_prefix(e, "cannot write the anchor") : 0;
@@ -324,7 +326,7 @@ int anchor_set(const struct device *dev, int dir, const struct session *session,
 	if (r == 0)
 		r = check_free(&at, path, session, replace, e);
 	if (r == 0 && !strcmp(old, path))
-		return anchor_heal(dir, session, e);	/* of the same half: nothing else changes */
+		return anchor_heal(dir, session, true, e);	/* of the same half: nothing else changes */
 	if (r == 0)
 		r = payload_make(dir, &at, path, &payload, e);
 	if (r == 0)

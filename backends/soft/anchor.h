@@ -29,8 +29,11 @@ int anchor_remove(const struct device *, int dir, const struct session *, struct
 
 /* What became of the card of a slot that is good; WHY gets a line for a person. */
 enum slot_state anchor_state(int dir, const struct slot *, const struct session *, struct err *ret_why);
-/* Writes the card of the keystore's slot, whatever is there. */
-int anchor_heal(int dir, const struct session *, struct err *e);
+/*
+ * Writes the card of the keystore's slot, whatever is there. Not ASKED: ENODEV unless it belongs on the keystore's own file
+ * system, for what is mounted elsewhere may be somebody else's.
+ */
+int anchor_heal(int dir, const struct session *, bool asked, struct err *e);
 /* Path of the card, "" if it cannot be told. */
 void anchor_path(int dir, char ret[ANCHOR_PATH_MAX + 1]);
 /* Not on the keystore's own file system, as far as the slot can be read. */

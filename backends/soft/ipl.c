@@ -44,7 +44,7 @@ static int mend_anchor(const struct store *s, unsigned flags, struct err *e)
 		return -e->code;
 	if (!is_mendable(state, flags))
 		return 0;
-	r = anchor_heal(s->dir, session_of(s->dev), e);
+	r = anchor_heal(s->dir, session_of(s->dev), flags & CHECK_REPAIR, e);
 	anchor_path(s->dir, path);
 	if (r == 0 && env->note)
 		env->note(env, "anchor '%s' was written anew", path);

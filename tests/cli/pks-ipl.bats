@@ -278,6 +278,24 @@ health() { hwkey pks-config --json 2>/dev/null | jq -r '.keystore[0].health'; }
 	[ "$(hwkey pks-read a)" = secret ]
 }
 
+@test "check: on a medium of its own, which may be another by now, an anchor is made again on demand only" {
+	[ "$(stat -c %d /dev/shm)" != "$(stat -c %d .)" ] || skip 'no second file system here'
+	shm=$(mktemp -d /dev/shm/hwkey-anchor.XXXXXX)
+	ln -s "$shm" medium
+	hwkey pks-config --quiet --anchor "$PWD/medium/anchor"
+	rm medium/anchor
+	boot 2
+	printf x | hwkey pks-write --quiet c - 2>said
+	here=$(ls medium)
+	results --repair >out
+	healed=$(ls medium)
+	rm -r "$shm"
+	[ -z "$here" ]
+	grep -q "anchor '$PWD/medium/anchor' is missing; see 'hwkey pks-check'" said
+	[ "$(cat out)" = 'repaired ok skipped ok ok ok ok ok skipped ' ]
+	[ "$healed" = anchor ]
+}
+
 @test "check: a medium that is not there degrades, and stops nothing" {
 	anchored
 	mv card away
