@@ -111,7 +111,7 @@ int soft_export(const struct device *dev, const struct secret *given, struct blo
 
 static int open_moved(struct store *s, const struct device *dev, unsigned flags, struct err *e)
 {
-	int r = store_open(s, dev, STORE_WRITE | flags, e);
+	int r = store_open(s, dev, flags, e);
 
 	return r == 0 && !s->moved ? err_set(e, ENOENT, "keystore '%s' was not exported", s->name) : r;
 }
@@ -119,7 +119,7 @@ static int open_moved(struct store *s, const struct device *dev, unsigned flags,
 int soft_export_cancel(const struct device *dev, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
-	int r = open_moved(&s, dev, 0, e);
+	int r = open_moved(&s, dev, STORE_WRITE, e);
 
 	return r < 0 ? r : mark(&s, false, e);
 }
@@ -157,7 +157,7 @@ static int check_kept(const struct store *s, struct err *e)
 int soft_export_finish(const struct device *dev, const char *receipt, bool check, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
-	int r = open_moved(&s, dev, STORE_DISABLED, e);
+	int r = open_moved(&s, dev, STORE_DISABLED | (check ? 0 : STORE_WRITE), e);
 
 	if (r == 0)
 		r = access_all(&s, e);

@@ -223,7 +223,7 @@ export_() { hwkey pks-export -q --tsk-file "$f.tsk" "$@"; }
 	fails 4 'password' hwkey pks-import --batch --tsk-file "$f.tsk" "$f"
 	receipt=$(hwkey pks-import -q --tsk-file "$f.tsk" --password-file "$f.word" "$f")
 	HWKEY_PKS_DIR=$here
-	fails 4 'password' hwkey pks-export --batch --confirm "$receipt"
+	fails 4 'password' hwkey pks-export -q --batch --confirm "$receipt"
 	hwkey pks-export -q --password-file "$f.word" --confirm "$receipt"
 }
 
@@ -251,7 +251,7 @@ damage_newest() {
 	export_ "$f"
 	receipt=$(there hwkey pks-import -q --tsk-file "$f.tsk" "$f")
 	before=$(state "$here")
-	fails 7 'which may hold objects: remove that first' hwkey pks-export --batch --confirm "$receipt"
+	fails 7 'which may hold objects: remove that first' hwkey pks-export -q --batch --confirm "$receipt"
 	[ "$(state "$here")" = "$before" ]
 	rm "$here"/system/*.damaged
 	hwkey pks-export -q --confirm "$receipt"
