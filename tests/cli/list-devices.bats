@@ -163,7 +163,7 @@ value() { hwkey list-devices --sysroot "$root" -V "$1" --raw --noheadings --outp
 watch() {
 	log=$BATS_TEST_TMPDIR/log
 	: >"$log"
-	HWKEY_SYSROOT='' hwkey list-devices --watch --interval 1 "$@" >"$log" 3>&- &
+	HWKEY_SYSROOT='' env --default-signal=HUP hwkey list-devices --watch --interval 1 "$@" >"$log" 3>&- &
 	watcher=$!
 	says '^(TIME|EVENT)'
 }
