@@ -36,6 +36,14 @@ static int anchor_parse(const struct slot *s, struct anchor *ret, struct err *e)
 	return 0;
 }
 
+/* The slot of the keystore in DIR, whose bytes are FILE. ENOENT without a message: there is none. */
+static int anchor_load(int dir, struct secret *file, struct slot *ret_slot, struct anchor *ret, struct err *e)
+{
+	int r = root_slot_load(dir, root_slot_find("anchor"), file, ret_slot, e);
+
+	return r < 0 ? r : anchor_parse(ret_slot, ret, e);
+}
+
 /* --- the card ---------------------------------------------------------------------------------------------------- */
 
 struct place {
@@ -211,12 +219,10 @@ int anchor_heal(int dir, const struct session *session, bool asked, struct err *
 	AUTO_SECRET struct secret file = { 0 };
 	struct anchor a;
 	struct slot s;
-	int r = root_slot_load(dir, root_slot_find("anchor"), &file, &s, e);
+	int r = anchor_load(dir, &file, &s, &a, e);
 
 	if (r == 0)
 		r = slot_verify(file.data, &s, session->root, e);
-	if (r == 0)
-		r = anchor_parse(&s, &a, e);
 	if (r == 0)
 		r = anchor_open(dir, &a, &at, e);
 	if (r == 0 && !asked && (a.apart || !same_file_system(dir, at.dir)))
@@ -234,7 +240,7 @@ void anchor_path(int dir, char ret[ANCHOR_PATH_MAX + 1])
 	struct slot s;
 
 	ret[0] = '\0';
-	if (root_slot_load(dir, root_slot_find("anchor"), &file, &s, &dropped) == 0 && anchor_parse(&s, &a, &dropped) == 0)
+	if (anchor_load(dir, &file, &s, &a, &dropped) == 0)
 		memcpy(ret, a.path, sizeof(a.path));
 }
 
@@ -245,8 +251,7 @@ bool anchor_is_apart(int dir)
 	struct anchor a;
 	struct slot s;
 
-	return root_slot_load(dir, root_slot_find("anchor"), &file, &s, &dropped) == 0 &&
-	       anchor_parse(&s, &a, &dropped) == 0 && a.apart;
+	return anchor_load(dir, &file, &s, &a, &dropped) == 0 && a.apart;
 }
 
 void anchor_erase(int dir, char ret_path[ANCHOR_PATH_MAX + 1])
@@ -259,7 +264,7 @@ void anchor_erase(int dir, char ret_path[ANCHOR_PATH_MAX + 1])
 	struct anchor a;
 
 	ret_path[0] = '\0';
-	if (root_slot_load(dir, root_slot_find("anchor"), &file, &s, &dropped) < 0 || anchor_parse(&s, &a, &dropped) < 0)
+	if (anchor_load(dir, &file, &s, &a, &dropped) < 0)
 		return;
 	memcpy(ret_path, a.path, sizeof(a.path));
 	if (anchor_open(dir, &a, &at, &dropped) == 0 && card_read(&at, &card_file, &card, &dropped) == 0 &&
