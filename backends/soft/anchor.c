@@ -106,12 +106,10 @@ static int card_read(const struct place *at, struct blob *ret_file, struct slot 
 static int card_write(const struct place *at, const struct session *session, const unsigned char *half, struct err *e)
 {
 	AUTO_SECRET struct secret given = { 0 }, file = { 0 };
-	struct slot s = { .type = SLOT_CARD, .epoch = session->epoch };
 	int r = secret_copy(&given, half, TSK_KEY, e);
 
-	memcpy(s.system, session->system, UUID_SIZE);
 	if (r == 0)
-		r = slot_make(&s, session->root, &given, &file, e);
+		r = root_slot_make(session, SLOT_CARD, session->root, &given, &file, e);
 	if (r == 0)
 		r = file_write_at(at->dir, at->name, file.data, file.len, NULL, true, e);
 	return r < 0 ? r : dir_sync(at->dir, e);

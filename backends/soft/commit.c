@@ -156,3 +156,15 @@ int store_commit(struct store *s, struct err *e)
 	begin_session(s);
 	return 0;
 }
+
+int store_commit_both(struct store *s, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < 2; i++) {
+		r = store_commit(s, e);
+		if (r == 0)
+			r = store_verify(s, e);
+	}
+	return r;
+}

@@ -102,6 +102,5 @@ int key_revoke(const struct device *dev, const struct object_name *n, bool revok
 	if (r < 0)
 		return r;
 	objects_revoke(&s.objects, &rec, revoked);
-	r = store_commit(&s, e);
-	return r < 0 ? r : store_commit(&s, e);
+	return store_commit_both(&s, e);
 }

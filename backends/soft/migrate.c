@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "backup.h"
 #include "lib/blob.h"
 #include "lib/env.h"
 #include "lib/err.h"
-#include "restore.h"
 #include "tsk.h"
 
 enum { RECEIPT = 16 };		/* bytes */
@@ -59,20 +59,16 @@ static int mark(struct store *s, bool moved, struct err *e)
 
 static int export_make(const struct store *s, const struct secret *tsk, struct blob *ret, struct err *e)
 {
-	struct slot slot = { .type = SLOT_TSK, .epoch = session_of(s->dev)->epoch };
-	AUTO_SECRET struct secret transfer = { 0 }, file = { 0 };
-	AUTO_BLOB struct blob bytes = { 0 };
+	AUTO_SECRET struct secret transfer = { 0 };
+	AUTO_BLOB struct blob slot = { 0 };
 	struct container c = s->now;
 	int r = transfer_key(s, &transfer, e);
 
-	memcpy(slot.system, session_of(s->dev)->system, UUID_SIZE);
 	c.flags = (c.flags & CONTAINER_POWER11) | CONTAINER_EXPORT;
 	c.time = (uint64_t)time(NULL);
 	if (r == 0)
-		r = slot_make(&slot, transfer.data, tsk, &file, e);
-	if (r == 0)
-		r = blob_copy(&bytes, file.data, file.len, e);
-	return r < 0 ? r : backup_make(&bytes, &c, transfer.data, s->objects.data, ret, e);
+		r = backup_slot(session_of(s->dev), SLOT_TSK, transfer.data, tsk, &slot, e);
+	return r < 0 ? r : backup_make(&slot, &c, transfer.data, s->objects.data, ret, e);
 }
 
 int soft_export(const struct device *dev, const struct secret *given, struct blob *ret, bool *ret_begun, struct err *e)
@@ -181,40 +177,20 @@ int soft_export_finish(const struct device *dev, const char *receipt, bool check
 
 /* --- to here ----------------------------------------------------------------------------------------------------- */
 
-struct parcel {
-	struct secret memory;
-	struct objects objects;
-};
-
-static void parcel_done(struct parcel *p)
-{
-	secret_done(&p->memory);
-}
-
-static int parcel_open(const struct backup *b, const struct secret *transfer, struct parcel *p, struct err *e)
-{
-	int r = secret_alloc(&p->memory, b->header.size, e);
-
-	if (r == 0)
-		r = container_open(&b->header, b->container_data, transfer->data, p->memory.data, e);
-	return r < 0 ? r : objects_parse(p->memory.data, b->header.size, &p->objects, e);
-}
-
 /* All of it is there already, and nothing else: an import that did not live to tell the receipt. */
-static bool is_there(const struct store *s, const struct parcel *p)
+static bool is_there(const struct store *s, const struct snapshot *n)
 {
 	struct record a, b;
 
-	if (s->objects.count != p->objects.count || s->boot.objects.count)
+	if (s->objects.count != n->objects.count || s->boot.objects.count)
 		return false;
-	for (size_t at = 0; objects_next(&p->objects, &at, &a);)
-		if (!objects_find(&s->objects, &a.name, &b) || a.policy != b.policy || a.len != b.len ||
-		    !crypto_equal(a.data, b.data, a.len))
+	for (size_t at = 0; objects_next(&n->objects, &at, &a);)
+		if (!objects_find(&s->objects, &a.name, &b) || !record_is_same(&a, &b))
 			return false;
 	return true;
 }
 
-static int unpack(struct store *s, const struct parcel *p, struct err *e)
+static int unpack(struct store *s, const struct snapshot *n, struct err *e)
 {
 	struct record rec;
 	int r = 0;
@@ -222,7 +198,7 @@ static int unpack(struct store *s, const struct parcel *p, struct err *e)
 	if (s->objects.count || s->boot.objects.count)
 		return err_set(e, ENOTEMPTY, "keystore '%s' holds objects: what is imported needs one that is empty",
 			       s->name);
-	for (size_t at = 0; r == 0 && objects_next(&p->objects, &at, &rec);) {
+	for (size_t at = 0; r == 0 && objects_next(&n->objects, &at, &rec);) {
 		rec.generation = s->now.generation + 1;
 		r = objects_add(&s->objects, &rec, e);
 	}
@@ -255,7 +231,7 @@ static int check_import(const struct store *s, const struct backup *b, struct er
 int soft_import(const struct device *dev, const struct blob *file, const struct secret *given, char ret_receipt[33],
 		struct err *e)
 {
-	AUTO(parcel_done) struct parcel p = { 0 };
+	AUTO_SNAPSHOT struct snapshot n = { 0 };
 	AUTO_SECRET struct secret tsk = { 0 }, transfer = { 0 };
 	AUTO_STORE struct store s = STORE_CLOSED;
 	struct backup b;
@@ -272,8 +248,8 @@ int soft_import(const struct device *dev, const struct blob *file, const struct 
 	if (r == 0)
 		r = slot_open(b.slot_data, &b.slot, &tsk, transfer.data, e);
 	if (r == 0)
-		r = parcel_open(&b, &transfer, &p, e);
-	if (r == 0 && !is_there(&s, &p))
-		r = unpack(&s, &p, e);
+		r = snapshot_open(&b, transfer.data, 0, &n, e);
+	if (r == 0 && !is_there(&s, &n))
+		r = unpack(&s, &n, e);
 	return r < 0 ? r : receipt_make(&transfer, ret_receipt, e);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/blob.h"
+#include "lib/crypto.h"
 #include "lib/err.h"
 #include "lib/secret.h"
 
@@ -145,6 +146,11 @@ static int full(const struct objects *o, size_t need, size_t have, struct err *e
 	return err_set(e, ENOSPC, "keystore is full: %zu bytes needed, %zu of %zu free; wrapping keys, old ones too: %u, "
 		       "%zu bytes%s", need, have, o->limit, n, bytes, n ? "; pks-genkey --revoke and pks-remove free "
 		       "those that nothing needs" : "");
+}
+
+bool record_is_same(const struct record *a, const struct record *b)
+{
+	return a->policy == b->policy && a->len == b->len && crypto_equal(a->data, b->data, a->len);
 }
 
 int objects_check_size(size_t size, const struct record *r, struct err *e)

@@ -43,6 +43,7 @@ bool objects_next(const struct objects *, size_t *at, struct record *ret);
 bool objects_find(const struct objects *, const struct object_name *, struct record *ret);
 size_t objects_charged(const struct objects *);		/* bytes as accounted: OBJECT_OVERHEAD, labels and data */
 
+bool record_is_same(const struct record *, const struct record *);	/* policy and data; the name may be another */
 int object_name_compare(const struct object_name *, const struct object_name *);	/* as they are sorted */
 
 /* EFBIG: the object can never fit into SIZE bytes of objects. */

@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/module.h"
 #include "anchor.h"
+#include "backup.h"
 #include "erase.h"
 #include "ipl.h"
 #include "keys.h"
@@ -169,9 +170,7 @@ static int key_remove(struct store *s, const struct object_name *n, struct err *
 {
 	int r = access_lock(s, n->consumer, e);
 
-	if (r == 0)
-		r = store_commit(s, e);
-	return r < 0 ? r : store_commit(s, e);
+	return r < 0 ? r : store_commit_both(s, e);
 }
 
 static int object_remove(const struct device *dev, const struct object_name *n, unsigned flags, struct err *e)

@@ -1,197 +1,23 @@
 // SPDX-License-Identifier: MIT
-/* Copies of the keystore that are kept elsewhere: made, looked at, put back. */
+/* A copy of the keystore is put back: first what must not be lost by that, then the steps. */
 #include "restore.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "access.h"
+#include "backup.h"
+#include "keys.h"
 #include "lib/blob.h"
 #include "lib/env.h"
 #include "lib/err.h"
 #include "lib/file.h"
-#include "tsk.h"
 
 /* Generations that may have come after a backup and are lost: no number of theirs is used again. */
 enum { LOST_GENERATIONS = 1 << 20 };
-
-static const struct soft_slot *row_of(enum slot_type type)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
-		if (soft_slots[i].type == type)
-			return &soft_slots[i];
-	return NULL;
-}
-
-void backup_describe(const struct backup *b, struct backup_info *ret)
-{
-	*ret = (struct backup_info){ .generation = b->header.generation, .time = b->header.time };
-	uuid_format(b->header.partition, ret->uuid);
-	(void)snprintf(ret->slot, sizeof(ret->slot), "%s", row_of(b->slot.type)->name);
-}
-
-/* --- making one ------------------------------------------------------------------------------------------------ */
-
-/* A generation that is not on disk may be lost and its number used again: the backup would be of neither. */
-static int open_settled(struct store *s, const struct device *dev, struct err *e)
-{
-	int r = store_open(s, dev, 0, e);
-
-	if (r < 0 || s->boot.unflushed != s->now.generation)
-		return r;
-	store_done(s);
-	r = store_open(s, dev, STORE_WRITE, e);
-	return r < 0 ? r : store_flush(s, e);
-}
-
-static int passphrase_slot(const struct session *session, const struct secret *passphrase, struct blob *ret, struct err *e)
-{
-	struct slot slot = { .type = SLOT_PASSPHRASE, .epoch = session->epoch, .cost = slot_cost_default };
-	AUTO_SECRET struct secret file = { 0 };
-	int r;
-
-	memcpy(slot.system, session->system, UUID_SIZE);
-	r = slot_make(&slot, session->root, passphrase, &file, e);
-	return r < 0 ? r : blob_copy(ret, file.data, file.len, e);
-}
-
-int soft_backup(const struct device *dev, const struct secret *passphrase, struct blob *ret, struct backup_info *ret_info,
-		struct err *e)
-{
-	AUTO_STORE struct store s = STORE_CLOSED;
-	AUTO_BLOB struct blob slot = { 0 }, file = { 0 };
-	unsigned char id[TSK_ID];
-	struct container c;
-	struct backup b;
-	int r = open_settled(&s, dev, e);
-
-	if (r < 0)
-		return r;
-	if (s.other == OTHER_NEWER && dev->env->warn)
-		dev->env->warn(dev->env, "the backup lacks what was written last: the newer '%s' is damaged",
-			       s.files[!s.newest]);
-	c = s.now;
-	c.flags |= CONTAINER_BACKUP;
-	c.time = (uint64_t)time(NULL);
-	r = passphrase ? passphrase_slot(session_of(dev), passphrase, &slot, e)
-		       : tsk_slot_read(s.dir, session_of(dev), &slot, id, e);
-	if (r == -ENOENT)
-		return err_hint(e, "'hwkey pks-tsk' sets one, --passphrase does without");
-	if (r == 0)
-		r = backup_make(&slot, &c, session_of(dev)->root, s.objects.data, &file, e);
-	if (r == 0)
-		r = backup_parse(file.data, file.len, &b, e);
-	if (r < 0)
-		return r;
-	backup_describe(&b, ret_info);
-	*ret = TAKE(file);
-	return 0;
-}
-
-/* --- opening one ----------------------------------------------------------------------------------------------- */
-
-struct snapshot {
-	struct secret memory;		/* for a partition of SIZE and its boot */
-	struct objects objects;
-	uint32_t size;
-};
-
-#define AUTO_SNAPSHOT AUTO(snapshot_done)
-
-static void snapshot_done(struct snapshot *n)
-{
-	secret_done(&n->memory);
-}
-
-/* What is in it, with room for SIZE bytes if that is more. */
-static int snapshot_open(const struct backup *b, const unsigned char *root, uint32_t size, struct snapshot *n,
-			 struct err *e)
-{
-	int r;
-
-	n->size = b->header.size > size ? b->header.size : size;
-	r = secret_alloc(&n->memory, n->size + boot_room(n->size), e);
-	if (r == 0)
-		r = container_open(&b->header, b->container_data, root, n->memory.data, e);
-	return r < 0 ? r : objects_parse(n->memory.data, n->size, &n->objects, e);
-}
-
-static bool is_under(const struct backup *b, const struct device *dev)
-{
-	unsigned char id[ROOT_ID];
-	struct err dropped;
-
-	return dev->session->len && root_id(session_of(dev)->root, id, &dropped) == 0 &&
-	       !memcmp(id, b->slot.root_id, ROOT_ID);
-}
-
-int backup_ask(const struct env *env, const char *what, enum slot_type type, struct secret *ret, struct err *e)
-{
-	bool tsk = type == SLOT_TSK;
-	const char *name = tsk ? row_of(type)->credential : "hwkey.pks-backup-passphrase";
-	const char *prompt = tsk ? "Trusted system key of the backup, in hexadecimal:" : "Passphrase of the backup:";
-	int r = env->ask ? env->ask(env, name, prompt, ret, e) : err_set(e, ENOKEY, "nobody can be asked");
-
-	return r == -ENOKEY ? err_set(e, EACCES, "%s needs its %s: %s, or %s", what,
-				      tsk ? "trusted system key" : "passphrase", strdupa(e->msg),
-				      tsk ? "--tsk-file" : "--passphrase-file") : r;
-}
-
-/* The root key that it is under: the keystore's own, or what its slot holds. RET gets ROOT_KEY bytes. */
-static int backup_root(const struct device *dev, const struct backup *b, const struct secret *given, struct secret *ret,
-		       struct err *e)
-{
-	AUTO_SECRET struct secret asked = { 0 };
-	int r = 0;
-
-	if (is_under(b, dev))
-		return secret_copy(ret, session_of(dev)->root, ROOT_KEY, e);
-	if (!given)
-		r = backup_ask(dev->env, "backup", b->slot.type, &asked, e);
-	if (r == 0)
-		r = secret_alloc(ret, ROOT_KEY, e);
-	if (r < 0)
-		return r;
-	r = slot_open(b->slot_data, &b->slot, given ? given : &asked, ret->data, e);
-	return r < 0 ? err_prefix(e, "backup") : 0;
-}
-
-int backup_read(const struct blob *file, uint32_t kind, struct backup *ret, struct err *e)
-{
-	int r = backup_parse(file->data, file->len, ret, e);
-
-	if (r == 0 && !(ret->header.flags & kind))
-		r = kind == CONTAINER_BACKUP ? err_set(e, EBADMSG, "an export, not a backup: 'hwkey pks-import' takes it")
-					     : err_set(e, EBADMSG, "a backup, not an export: 'hwkey pks-restore' takes it");
-	return r;
-}
-
-int soft_backup_look(const struct device *dev, const struct blob *file, struct backup_info *ret, struct err *e)
-{
-	AUTO_STORE struct store s = STORE_CLOSED;
-	AUTO_SNAPSHOT struct snapshot n = { 0 };
-	unsigned char id[TSK_ID];
-	struct backup b;
-	int r = backup_read(file, CONTAINER_BACKUP, &b, e);
-
-	if (r == 0)
-		r = store_open(&s, dev, STORE_DISABLED, e);
-	if (r < 0)
-		return r;
-	if (memcmp(b.header.partition, s.now.partition, UUID_SIZE) != 0 || !is_under(&b, dev))
-		return err_set(e, EXDEV, "of another keystore, or of another root key than it has now");
-	if (b.slot.type == SLOT_TSK && (tsk_slot_read(s.dir, session_of(dev), NULL, id, e) < 0 ||
-					memcmp(b.slot.payload, id, TSK_ID) != 0))
-		return err_set(e, EXDEV, "under another trusted system key than the keystore has now");
-	r = snapshot_open(&b, session_of(dev)->root, 0, &n, e);
-	if (r == 0)
-		backup_describe(&b, ret);
-	return r;
-}
 
 /* --- what must not be lost ------------------------------------------------------------------------------------- */
 
@@ -221,11 +47,6 @@ static int check_generation(const struct backup *b, const struct store *s, const
 		       (unsigned long long)s->now.generation);
 }
 
-static bool is_same(const struct record *a, const struct record *b)
-{
-	return a->policy == b->policy && a->len == b->len && crypto_equal(a->data, b->data, a->len);
-}
-
 /* Labels are any bytes: those of a person are told, with the others replaced. */
 static const char *printable(const struct record *rec, char ret[LABEL_MAX + 1])
 {
@@ -246,7 +67,7 @@ static int check_immutable(const struct snapshot *n, const struct store *s, cons
 		return 0;
 	for (size_t at = 0; objects_next(&s->objects, &at, &old);)
 		if (old.policy & POLICY_IMMUTABLE &&
-		    !(objects_find(&n->objects, &old.name, &new) && is_same(&old, &new)))
+		    !(objects_find(&n->objects, &old.name, &new) && record_is_same(&old, &new)))
 			return err_set(e, EPERM, "policy 'immutable': object '%s' is not in the backup as it is here; "
 				       "--accept-rollback restores it", printable(&old, label));
 	return 0;
@@ -348,7 +169,7 @@ static void keep_revoked(const struct store *s, struct snapshot *n)
 	struct record old, new;
 
 	for (size_t at = 0; objects_next(&s->objects, &at, &old);)
-		if (old.revoked && objects_find(&n->objects, &old.name, &new) && is_same(&old, &new))
+		if (old.revoked && objects_find(&n->objects, &old.name, &new) && record_is_same(&old, &new))
 			objects_revoke(&n->objects, &new, true);
 }
 
@@ -398,18 +219,6 @@ static int keep_lost(struct store *s, struct err *e)
 				       s->dev->env->pks_dir);
 	s->other_len = 0;
 	return dir_sync(s->dir, e);
-}
-
-int store_commit_both(struct store *s, struct err *e)
-{
-	int r = 0;
-
-	for (unsigned i = 0; r == 0 && i < 2; i++) {
-		r = store_commit(s, e);
-		if (r == 0)
-			r = store_verify(s, e);
-	}
-	return r;
 }
 
 static int restore_into(struct store *s, const struct backup *b, const struct restore *how, struct err *e)
@@ -463,7 +272,7 @@ static int session_adopt(const struct device *dev, const struct backup *b, const
 /* There is no keystore: it is made of the backup, under what opens that. */
 static int restore_whole(const struct device *dev, const struct backup *b, const struct restore *how, struct err *e)
 {
-	const struct soft_slot *row = row_of(b->slot.type);
+	const struct soft_slot *row = root_slot_of_type(b->slot.type);
 	AUTO_BLOB struct blob slot = { 0 };
 	AUTO_STORE struct store s = STORE_CLOSED;
 	AUTO_SNAPSHOT struct snapshot n = { 0 };
@@ -510,7 +319,7 @@ static int check_files(const struct store *s, const struct backup *b, struct err
 static int restore_slot(const struct store *s, const struct backup *b, struct err *e)
 {
 	static const struct file_attr attr = { 0400, (gid_t)-1 };
-	const struct soft_slot *row = row_of(b->slot.type);
+	const struct soft_slot *row = root_slot_of_type(b->slot.type);
 	int r = check_files(s, b, e);
 
 	if (r == 0)

@@ -28,6 +28,14 @@ const struct soft_slot *root_slot_find(const char *name)
 	return NULL;
 }
 
+const struct soft_slot *root_slot_of_type(enum slot_type type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
+		if (soft_slots[i].type == type)
+			return &soft_slots[i];
+	return NULL;
+}
+
 bool root_has_slot(int dir, const struct soft_slot *row)
 {
 	return faccessat(dir, row->file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -312,21 +320,28 @@ int root_slot_check(int dir, const struct soft_slot *row, const struct session *
 		       ? 0 : err_set(e, EBADMSG, "slot '%s' as it was written does not open the keystore", row->name);
 }
 
+int root_slot_make(const struct session *session, enum slot_type type, const unsigned char root[ROOT_KEY],
+		   const struct secret *given, struct secret *ret, struct err *e)
+{
+	struct slot s = { .type = type, .epoch = session->epoch };
+
+	if (type == SLOT_PASSPHRASE)
+		s.cost = slot_cost_default;
+	memcpy(s.system, session->system, UUID_SIZE);
+	return slot_make(&s, root, given, ret, e);
+}
+
 int root_slot_write(int dir, const struct soft_slot *row, const struct session *session, const struct secret *given,
 		    bool replace, struct err *e)
 {
 	AUTO_SECRET struct secret file = { 0 };
-	struct slot s = { .type = row->type, .epoch = session->epoch };
 	int r;
 
 	if (row->type == SLOT_PASSPHRASE && (!given || !given->len))
 		return err_set(e, EINVAL, "an empty passphrase protects nothing");
-	if (row->type == SLOT_PASSPHRASE)
-		s.cost = slot_cost_default;
-	memcpy(s.system, session->system, UUID_SIZE);
-	r = slot_make(&s, session->root, given, &file, e);
+	r = root_slot_make(session, row->type, session->root, given, &file, e);
 	if (r == 0)
-		r = s.type == SLOT_PLAIN ? plain_put(dir, row, session, &file, replace, e)
+		r = row->type == SLOT_PLAIN ? plain_put(dir, row, session, &file, replace, e)
 					 : file_write_at(dir, row->file, file.data, file.len, &slot_attr, replace, e);
 	return r < 0 ? r : dir_sync(dir, e);
 }

@@ -46,6 +46,7 @@ int root_check_stat(const struct device *, const char *file, const struct stat *
 const char *root_grade(int dir);
 bool root_has_slot(int dir, const struct soft_slot *);
 const struct soft_slot *root_slot_find(const char *name);
+const struct soft_slot *root_slot_of_type(enum slot_type);	/* NULL: none is of that type */
 
 /* ENOENT without a message: there is no such slot. The file may hold the clear root key. */
 int root_slot_load(int dir, const struct soft_slot *, struct secret *ret_file, struct slot *ret, struct err *e);
@@ -67,6 +68,9 @@ enum slot_state slot_compare(const void *data, const struct slot *, const struct
 /* The same of what is in DIR, and of the card of an anchor. */
 enum slot_state root_slot_state(int dir, const struct soft_slot *, const struct session *, struct err *ret_why);
 
+/* The file of a slot of this keystore that holds ROOT, its own or another; GIVEN: what the user has for it. */
+int root_slot_make(const struct session *, enum slot_type, const unsigned char root[ROOT_KEY], const struct secret *given,
+		   struct secret *ret, struct err *e);
 /* Writes the slot, durable on return. GIVEN: what the user has for it. EEXIST unless REPLACE. */
 int root_slot_write(int dir, const struct soft_slot *, const struct session *, const struct secret *given,
 		    bool replace, struct err *e);

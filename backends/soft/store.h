@@ -68,6 +68,8 @@ struct store {
 int store_open(struct store *ret, const struct device *, unsigned flags, struct err *e);
 /* commit.c: makes .objects the next generation, durable on return. On error the old generation stays. */
 int store_commit(struct store *, struct err *e);
+/* The generation before stays in its file until the new one was read back; then both files hold the new contents. */
+int store_commit_both(struct store *, struct err *e);
 int store_check_moved(const struct store *, struct err *e);	/* EPERM if it takes no changes */
 /*
  * Waits until the newest generation is on disk, if it may not be: one that was committed without waiting, in this boot. On
