@@ -104,7 +104,7 @@ static int check_whole(const struct store *s, struct err *e)
 	if (s->other != OTHER_GOOD)
 		return err_set(e, EBADMSG, "'%s', which is damaged or missing, may hold objects", s->files[!s->newest]);
 	for (unsigned i = 0; i < 2; i++)
-		if (faccessat(s->dir, s->kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (store_has_kept(s, i))
 			return err_set(e, EBADMSG, "the damaged '%s' may hold objects", s->kept[i]);
 	return 0;
 }

@@ -2,11 +2,9 @@
 #include "ipl.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/blob.h"
 #include "lib/env.h"
@@ -171,8 +169,8 @@ static void look_at_files(const struct store *s, struct check_step *step)
 	if (!whole)
 		tell(step, s->other == OTHER_NEWER ? CHECK_FAILED : CHECK_DEGRADED, "'%s' is damaged or missing%s: "
 		     "--repair writes it anew", s->files[!s->newest], s->other == OTHER_NEWER ? ", and may be newer" : "");
-	for (size_t i = 0; i < ARRAY_SIZE(s->kept); i++)
-		if (faccessat(s->dir, s->kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	for (unsigned i = 0; i < 2; i++)
+		if (store_has_kept(s, i))
 			tell(step, CHECK_DEGRADED, "'%s' is kept: remove it when nothing is missed", s->kept[i]);
 }
 

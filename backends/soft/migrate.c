@@ -2,7 +2,6 @@
 #include "migrate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -137,18 +136,6 @@ static int check_receipt(const struct store *s, const char *receipt, struct err 
 	return r;
 }
 
-/* What a damaged container held was not exported. */
-static int check_kept(const struct store *s, struct err *e)
-{
-	if (s->now.flags & CONTAINER_DISABLED)
-		return 0;
-	for (unsigned i = 0; i < 2; i++)
-		if (faccessat(s->dir, s->kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			return err_set(e, EBUSY, "keystore '%s' has the damaged container '%s', which may hold objects: "
-				       "remove that first", s->name, s->kept[i]);
-	return 0;
-}
-
 /* Nothing is left of the objects in either file. */
 int soft_export_finish(const struct device *dev, const char *receipt, bool check, struct err *e)
 {
@@ -159,8 +146,8 @@ int soft_export_finish(const struct device *dev, const char *receipt, bool check
 		r = access_all(&s, e);
 	if (r == 0)
 		r = check_receipt(&s, receipt, e);
-	if (r == 0)
-		r = check_kept(&s, e);
+	if (r == 0 && !(s.now.flags & CONTAINER_DISABLED))	/* what a damaged container held was not exported */
+		r = store_check_kept(&s, e);
 	if (r < 0 || check)
 		return r;
 	objects_init(&s.objects, s.objects.data, s.objects.size);

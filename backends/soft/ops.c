@@ -3,10 +3,8 @@
 #include "access.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/blob.h"
 #include "lib/env.h"
@@ -290,8 +288,8 @@ static void format_damaged(const struct store *s, char *ret, size_t size)
 	ret[0] = '\0';
 	if (s->other != OTHER_GOOD || !store_other_is_whole(s))
 		(void)snprintf(ret, size, "%s", s->files[!s->newest]);
-	for (size_t i = 0; i < ARRAY_SIZE(s->kept); i++)
-		if (faccessat(s->dir, s->kept[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	for (unsigned i = 0; i < 2; i++)
+		if (store_has_kept(s, i))
 			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", ret[0] ? "\n" : "",
 				       s->kept[i]);
 }

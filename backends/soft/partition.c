@@ -176,10 +176,9 @@ int partition_remove(const struct device *dev, struct err *e)
 	if (s.moved)	/* its UUID comes of its name: backups of the one that lives elsewhere would open here */
 		return err_set(e, EBUSY, "keystore '%s' was moved away: what is left keeps its name from being used again",
 			       s.name);
-	for (unsigned i = 0; i < 2; i++)
-		if (has_file(&s, s.kept[i]))
-			return err_set(e, EBUSY, "keystore '%s' has the damaged container '%s', which may hold objects: "
-				       "remove that first", s.name, s.kept[i]);
+	r = store_check_kept(&s, e);
+	if (r < 0)
+		return r;
 	if (unlinkat(s.dir, s.files[!s.newest], 0) < 0 && errno != ENOENT)
 		return err_sys(e, "cannot remove keystore '%s'", s.name);
 	if (unlinkat(s.dir, s.files[s.newest], 0) < 0)

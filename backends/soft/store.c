@@ -338,6 +338,20 @@ bool store_find(const struct store *s, const struct object_name *n, struct recor
 	return objects_find(&s->objects, n, ret) || objects_find(&s->boot.objects, n, ret);
 }
 
+bool store_has_kept(const struct store *s, unsigned which)
+{
+	return faccessat(s->dir, s->kept[which], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int store_check_kept(const struct store *s, struct err *e)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (store_has_kept(s, i))
+			return err_set(e, EBUSY, "keystore '%s' has the damaged container '%s', which may hold objects: "
+				       "remove that first", s->name, s->kept[i]);
+	return 0;
+}
+
 size_t store_charged(const struct store *s)
 {
 	return objects_charged(&s->objects) + objects_charged(&s->boot.objects);

@@ -92,6 +92,8 @@ bool store_other_is_whole(const struct store *);
 bool store_other_has_revoked(const struct store *, const struct object_name *);
 /* Persistent or transient. */
 bool store_find(const struct store *, const struct object_name *, struct record *ret);
+bool store_has_kept(const struct store *, unsigned which);	/* a damaged container of .kept */
+int store_check_kept(const struct store *, struct err *e);	/* EBUSY: one is kept, and may hold objects */
 size_t store_charged(const struct store *);	/* both together, as accounted */
 /* For an object that is not in it: ENOENT, or EBADMSG if it may be in a newer generation that is damaged. */
 int store_misses(const struct store *, struct err *e);
