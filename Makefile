@@ -84,6 +84,7 @@ seal_libs = $(LIBS_crypto)
 keyring_libs = $(LIBS_keyutils)
 udev_libs = $(LIBS_udev)
 soft_libs = $(LIBS_crypto)
+tpm2_libs = $(LIBS_tss2) $(LIBS_json) $(LIBS_crypto)
 luks_libs = $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto)
 
 ifneq ($(V),1)
@@ -147,7 +148,7 @@ sim_src  := $(wildcard tests/sim/*.c)
 support_src := $(wildcard tests/support/*.c)
 unit_objs = $(call objs,$(support_src) $(sim_src) $(seal_src) $(luks_src) $(body_src) $(face_src)) $(B)/libhwkey.a
 $(B)/tests/support/module-dir.o: extra := -DMODULE_DIR='"$(abspath $(moddir))"'
-unit_libs = $(LIBS_cmocka) $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto) $(LIBS_md) $(LIBS_popt)
+unit_libs = $(LIBS_cmocka) $(LIBS_tss2) $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto) $(LIBS_md) $(LIBS_popt)
 
 $(B)/unit/%: tests/unit/%.c $(unit_objs)
 	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cppflags) $(all_cflags) -Wno-missing-prototypes -MMD -MP -MF $@.d $(all_ldflags) -o $@ \

@@ -4,12 +4,12 @@
 
 extern const struct backend backend_caam, backend_cex, backend_dcp, backend_keylocker, backend_plpks, backend_soft,
 	backend_tee,
-	backend_tpm, backend_trusted;
+	backend_tpm2, backend_trusted;
 
 const struct backend *const backends[] = {
 	&backend_cex,
 	&backend_plpks,
-	&backend_tpm,
+	&backend_tpm2,
 	&backend_tee,
 	&backend_caam,
 	&backend_dcp,

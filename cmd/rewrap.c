@@ -114,6 +114,7 @@ static int rewrap_device(struct hwkey *hw, const struct rewrap *o, struct job *j
 {
 	AUTO_FREE struct blob *tokens = calloc(n, sizeof(*tokens));
 	AUTO_FREE struct blob *moved = calloc(n, sizeof(*moved));
+	const struct wrap_params params = { .wrapping_key = o->wrapping_key };
 	const struct key_ops *ops = NULL;
 	size_t m = 0;
 	int r = tokens && moved ? 0 : err_nomem(e);
@@ -125,7 +126,7 @@ static int rewrap_device(struct hwkey *hw, const struct rewrap *o, struct job *j
 		}
 	}
 	if (r == 0 && m)
-		r = ops->rewrap(dev, o->to_new ? REWRAP_TO_NEW : 0, o->wrapping_key, tokens, m, moved, e);
+		r = ops->rewrap(dev, o->to_new ? REWRAP_TO_NEW : 0, &params, tokens, m, moved, e);
 	for (size_t i = 0, k = 0; r == 0 && i < n; i++)
 		if (jobs[i].dev == dev && jobs[i].move)
 			r = job_store(hw, &jobs[i], &moved[k++], e);

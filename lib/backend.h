@@ -23,6 +23,7 @@ struct env;
 struct err;
 struct event;
 struct secret;
+struct tpm_params;
 
 enum role {
 	ROLE_KEY = 1 << 0,	/* keys of the repository: generate, wrap, rewrap, ... */
@@ -88,7 +89,19 @@ struct backend {
 struct wrap_params {
 	const char *wrapping_key;	/* label of one that genkey made; NULL: the trust source's current own one */
 	uint32_t policy;		/* see token_policy_is_valid() */
-	const struct blob *like;	/* instead of both: as this key token, so that nothing weaker stands for it */
+	const struct blob *like;	/* instead of all else: as this key token, so that nothing weaker stands for it */
+	const struct tpm_params *tpm;	/* for a TPM: which state it must be in; NULL: any */
+};
+
+struct tpm_params {			/* all zero: the TPM alone; texts as in lib/tpm-policy.h */
+	const char *pcrs;		/* with the values that they have now */
+	const char *pcr_values;		/* or will have: text of a file, each branch one that opens */
+	const struct blob *public_key;	/* PEM: what its owner signs opens, too */
+	const char *signed_pcrs;	/* which PCRs that is about */
+	const struct secret *pin;	/* new one */
+	const struct blob *device_key;	/* TPM2B_PUBLIC or PEM of another machine's storage root key */
+	bool allow_clear_bus;		/* also where the TPM cannot encrypt what goes over the bus */
+	bool allow_weak;		/* also PCRs that firmware does not extend, and SHA-1 */
 };
 
 struct key_params {
@@ -113,11 +126,11 @@ struct key_ops {			/* generate and verify are there always, the others may be NU
 	int (*wrap)(const struct device *, const struct key_params *, const struct secret *clear, struct blob *ret_token,
 		    struct err *e);
 	/*
-	 * The same effective key and policy under the wrapping key called LABEL, or if NULL the current (or a new) one.
-	 * Several tokens share one new wrapping key.
+	 * The same effective key under what PARAMS choose; all zero: the same policy, under the current (or a new) wrapping
+	 * key, in the TPM's present state. Several tokens share one new wrapping key.
 	 */
-	int (*rewrap)(const struct device *, unsigned flags, const char *label, const struct blob *tokens, size_t n,
-		      struct blob *ret_tokens, struct err *e);
+	int (*rewrap)(const struct device *, unsigned flags, const struct wrap_params *, const struct blob *tokens,
+		      size_t n, struct blob *ret_tokens, struct err *e);
 	int (*verify)(const struct device *, const struct blob *token, struct key_state *ret, struct err *e);
 	int (*unwrap)(const struct device *, const struct blob *token, struct secret *ret_clear, struct err *e);
 	/* 64 lower-case hex digits and a NUL: zkey's verification pattern of the effective key. */
@@ -134,6 +147,11 @@ struct seal_ops {
 		    struct blob *ret, struct err *e);
 	int (*unseal)(const struct device *, const struct blob *sealed, const struct blob *binding, struct secret *ret,
 		      struct err *e);
+	/*
+	 * What must hold to open SEALED, or a key token, and whether it does: one VERDICT_BAD line for each thing that does
+	 * not, with what it is now and what to do. Asks for nothing, changes nothing. NULL: there is nothing to say.
+	 */
+	int (*explain)(const struct device *, const struct blob *sealed, struct examination *, struct err *e);
 };
 
 /* --- ROLE_STORE ---------------------------------------------------------------------------------------------- */

@@ -191,9 +191,10 @@ static int target(struct store *s, unsigned flags, const char *label, struct wra
 	return r == -ENOENT ? err_set(e, ENOKEY, "keystore has no wrapping key") : r;
 }
 
-static int key_rewrap(const struct device *dev, unsigned flags, const char *label, const struct blob *tokens, size_t n,
-		      struct blob *ret, struct err *e)
+static int key_rewrap(const struct device *dev, unsigned flags, const struct wrap_params *params,
+		      const struct blob *tokens, size_t n, struct blob *ret, struct err *e)
 {
+	const char *label = params->wrapping_key;
 	AUTO_STORE struct store s = STORE_CLOSED;
 	struct wrapping w;
 	int r = store_open(&s, dev, STORE_KEYS | (flags & REWRAP_TO_NEW || label ? STORE_WRITE : 0), e);

@@ -76,9 +76,9 @@ static void rewrap_many_under_one_new_key(void **state)
 
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(soft_ops.key->generate(w->dev, &xts256, &old[i], &e), 0);
-	assert_int_equal(soft_ops.key->rewrap(w->dev, 0, NULL, old, 3, same, &e), 0);
+	assert_int_equal(soft_ops.key->rewrap(w->dev, 0, &(struct wrap_params){ 0 }, old, 3, same, &e), 0);
 	assert_memory_equal(same[0].data + 32, old[0].data + 32, 16);
-	assert_int_equal(soft_ops.key->rewrap(w->dev, REWRAP_TO_NEW, NULL, old, 3, new, &e), 0);
+	assert_int_equal(soft_ops.key->rewrap(w->dev, REWRAP_TO_NEW, &(struct wrap_params){ 0 }, old, 3, new, &e), 0);
 	world_restart(w);
 	for (int i = 0; i < 3; i++) {
 		char a[65], b[65];
@@ -112,7 +112,7 @@ static void rewrap_changes_nothing_if_one_is_bad(void **state)
 		assert_int_equal(soft_ops.key->generate(w->dev, &xts256, &old[i], &e), 0);
 	old[1].data[TOKEN_HEADER] ^= 1;
 	assert_int_equal(soft_ops.store->info(w->dev, &before, &e), 0);
-	assert_int_equal(soft_ops.key->rewrap(w->dev, REWRAP_TO_NEW, NULL, old, 2, new, &e), -EBADMSG);
+	assert_int_equal(soft_ops.key->rewrap(w->dev, REWRAP_TO_NEW, &(struct wrap_params){ 0 }, old, 2, new, &e), -EBADMSG);
 	assert_int_equal(soft_ops.store->info(w->dev, &after, &e), 0);
 	assert_int_equal(before.generation, after.generation);
 	assert_null(new[0].data);

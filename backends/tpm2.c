@@ -14,8 +14,8 @@
 static int probe(const struct env *, struct device **list, struct err *e);
 static int examine(const struct env *, struct examination *);
 
-const struct backend backend_tpm = {
-	.name = "tpm",
+const struct backend backend_tpm2 = {
+	.name = "tpm2",
 	.summary = "Trusted Platform Modules",
 	.probe = probe,
 	.examine = examine,
@@ -121,7 +121,8 @@ static int add(const struct env *env, const struct tpm *t, struct device **list,
 		(void)snprintf(text, sizeof(text), "no '%s'", t->manager);
 	else
 		(void)snprintf(text, sizeof(text), "driver %s", t->driver[0] ? t->driver : "unknown");
-	r = device_add(list, &backend_tpm, env, id, version_name(t), t->has_node ? DEVICE_ONLINE : DEVICE_OFFLINE, text, e);
+	r = device_add(list, &backend_tpm2, env, id, version_name(t), t->has_node ? DEVICE_ONLINE : DEVICE_OFFLINE, text,
+		       e);
 	return r < 0 ? r : add_details(env, t, *list, e);
 }
 

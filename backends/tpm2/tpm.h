@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A TPM 2.0 through tpm2-tss: what this directory's files share. Only tpm.c opens it and only its functions send commands;
+ * whatever is made in the TPM (sessions, transient objects) is flushed by tpm_close(), on every path.
+ */
+#ifndef HWKEY_TPM2_TPM_H
+#define HWKEY_TPM2_TPM_H
+
+#include <tss2/tss2_esys.h>
+
+#include "lib/backend.h"
+#include "lib/blob.h"
+#include "lib/env.h"
+#include "lib/err.h"
+#include "lib/secret.h"
+#include "lib/tpm-token.h"
+
+enum { TPM_OBJECTS = 6 };		/* at once, in any operation */
+
+struct tpm {
+	const struct device *dev;
+	ESYS_CONTEXT *esys;
+	TSS2_TCTI_CONTEXT *tcti;
+	ESYS_TR live[TPM_OBJECTS];	/* sessions and transient objects that are to be flushed; ESYS_TR_NONE: free */
+	bool resource_manager;		/* which flushes what is left when it is closed */
+};
+
+#define AUTO_TPM AUTO(tpm_close)
+
+/* Sends nothing. ENODEV, EACCES, EBUSY (somebody has it for himself). */
+int tpm_open(const struct device *, struct tpm *ret, struct err *e);
+void tpm_close(struct tpm *);
+/* To be flushed by tpm_close(), or by tpm_flush(). */
+void tpm_keep(struct tpm *, ESYS_TR);
+void tpm_flush(struct tpm *, ESYS_TR);
+/* It is gone already, with the command that used it. */
+void tpm_forget(struct tpm *, ESYS_TR);
+
+/*
+ * What a response code means: sets E to "cannot WHAT: " and why, with the next step when it is known, and the errno of the
+ * exit status: lockout EPERM with the time left and how to reset it; wrong PIN EACCES; policy EPERM; integrity EBADMSG;
+ * no such handle ENOENT; out of memory, retry, busy EBUSY; TCTI's I/O EIO. Asks the TPM only in lockout.
+ */
+int tpm_fail(struct tpm *, TSS2_RC, const char *what, struct err *e);
+/* Should the command be sent again? At most a few times, as RETRY, YIELDED, TESTING say: *tries counts them. */
+bool tpm_again(TSS2_RC, unsigned *tries);
+#define TPM_TRY(rc, call) do { unsigned tries_ = 0; do { (rc) = (call); } while (tpm_again((rc), &tries_)); } while (0)
+
+/* --- srk.c: the storage root key ------------------------------------------------------------------------------- */
+
+struct srk {
+	ESYS_TR handle;
+	uint32_t persistent;		/* 0x81000001; 0: a transient primary */
+	TPM2B_PUBLIC public;
+};
+
+/* The persistent one if it can be a parent, else a primary of the standard template, whose Name is systemd's. */
+int srk_find(struct tpm *, struct srk *ret, struct err *e);
+/* The one that a token names, without asking the TPM: wrong ones show when they are used. */
+int srk_of_token(struct tpm *, const struct tpm_token *, struct srk *ret, struct err *e);
+/* After a failure with srk_of_token(): which of "sealed on another machine", "TPM cleared", ... it was. Sets E, EBADMSG. */
+int srk_explain(struct tpm *, const struct tpm_token *, struct err *e);
+/* Makes the primary persistent: EEXIST if there is one. */
+int srk_make_persistent(struct tpm *, struct err *e);
+
+/* --- session.c ------------------------------------------------------------------------------------------------- */
+
+/*
+ * A session salted with the parent, AES-128-CFB. POLICY false: HMAC. CLEAR_BUS: without, for a TPM that cannot; it is an
+ * error, with that option's name, where it cannot and was not told so.
+ */
+int session_start(struct tpm *, const struct srk *, bool policy, bool clear_bus, ESYS_TR *ret, struct err *e);
+
+/* --- pcr.c ----------------------------------------------------------------------------------------------------- */
+
+/* Fills in .values of the branch's PCRs, in one command for eight of them. */
+int pcr_read(struct tpm *, struct tpm_branch *, struct err *e);
+/* The bank that firmware extends: sha256, else sha384, else (WEAK) sha1. */
+int pcr_choose_bank(struct tpm *, bool weak, enum tpm_bank *ret, struct err *e);
+/* EINVAL: values that nobody extended, all zero or all ones; or SHA-1. */
+int pcr_check_strength(const struct tpm_branch *, struct err *e);
+void pcr_selection(const struct tpm_branch *, TPML_PCR_SELECTION *ret);
+
+/* --- policy.c -------------------------------------------------------------------------------------------------- */
+
+/* In software: the digest that the object gets. Pure. */
+int policy_digest(const struct tpm_policy *, TPM2B_DIGEST *ret, struct err *e);
+/* In the TPM, in a policy session: what policy_digest() computed, or EPERM that says which PCRs differ. */
+int policy_satisfy(struct tpm *, ESYS_TR session, const struct tpm_policy *, struct err *e);
+/* From what the user wants: reads PCRs, signatures' key and predicted values. RET must be all zero. */
+int policy_make(struct tpm *, const struct tpm_params *, struct tpm_policy *ret, struct err *e);
+/* A line for each PCR that differs: from, to, what it measures. *RET_HOLDS: one of the branches, or a signature, holds. */
+int policy_explain(struct tpm *, const struct tpm_policy *, struct examination *, bool *ret_holds, struct err *e);
+
+/* --- signed.c: systemd's JSON of signed PCR policies ----------------------------------------------------------- */
+
+struct pcr_signature {			/* one entry that fits */
+	TPM2B_DIGEST policy;		/* what was signed */
+	struct blob signature;
+};
+
+/*
+ * {"sha256":[{"pcrs":[11],"pkfp":"<hex>","pol":"<hex>","sig":"<base64>"}]}: the entry for this key, bank, PCRs and, if
+ * POLICY is not NULL, policy digest. ENOENT: none. pkfp: SHA-256 of the bare public key, of RSA PKCS#1's RSAPublicKey.
+ * Pure.
+ */
+int pcr_signature_find(const char *json, const struct blob *public_key, enum tpm_bank, uint32_t pcrs,
+		       const TPM2B_DIGEST *policy, struct pcr_signature *ret, struct err *e);
+/* PEM to DER, and to a TPM's public area (RSA 2048, 3072, 4096 with SHA-256). Pure. */
+int signer_from_pem(const struct blob *pem, struct blob *ret_der, struct err *e);
+int signer_public(const struct blob *der, TPM2B_PUBLIC *ret, struct err *e);
+
+/* --- seal.c: the sealed object and its token ------------------------------------------------------------------- */
+
+/* T says kind, bits, xts and policy; the rest is filled in. PIN: for a policy with one. Proves that it opens. */
+int token_seal(struct tpm *, struct tpm_token *t, const struct secret *pin, bool clear_bus, const struct secret *payload,
+	       const struct blob *binding, struct blob *ret, struct err *e);
+/* The PIN is asked for where it is needed. EBADMSG: foreign, tampered with, or another binding. */
+int token_unseal(struct tpm *, const struct blob *token, enum token_kind, const struct blob *binding, struct secret *ret,
+		 struct err *e);
+/* authValue of a PIN: scrypt, N 2^15, r 8, p 1, with the token's salt. */
+int pin_stretch(const struct secret *pin, const unsigned char salt[32], TPM2B_AUTH *ret, struct err *e);
+
+#endif
