@@ -17,6 +17,7 @@ static int examine(const struct env *, struct examination *);
 const struct backend backend_tpm2 = {
 	.name = "tpm2",
 	.summary = "Trusted Platform Modules",
+	.measures = true,
 	.probe = probe,
 	.examine = examine,
 	.subsystems = (const char *const[]){ "tpm", "tpmrm", NULL },

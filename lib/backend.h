@@ -67,6 +67,7 @@ struct backend {
 	const char *summary;
 	unsigned roles;			/* of enum role: what its devices can at most; 0: can only be listed, has no body */
 	const char *const *key_types;	/* for generate --type, lower case, NULL-terminated, strongest first */
+	bool measures;			/* binds to a state: takes wrap_params.tpm, others .wrapping_key and .policy */
 	/* Appends what is on this machine to *list. -ENODEV: nothing. Cheap, opens no key, asks nothing. */
 	int (*probe)(const struct env *, struct device **list, struct err *e);
 	/*
@@ -127,7 +128,8 @@ struct key_ops {			/* generate and verify are there always, the others may be NU
 		    struct err *e);
 	/*
 	 * The same effective key under what PARAMS choose; all zero: the same policy, under the current (or a new) wrapping
-	 * key, in the TPM's present state. Several tokens share one new wrapping key.
+	 * key, in the TPM's present state. Several tokens share one new wrapping key. What .tpm leaves out stays: the PCRs
+	 * (in their present state, beside what .pcr_values say), who signs, the PIN.
 	 */
 	int (*rewrap)(const struct device *, unsigned flags, const struct wrap_params *, const struct blob *tokens,
 		      size_t n, struct blob *ret_tokens, struct err *e);
@@ -372,6 +374,8 @@ struct backend_ops {			/* symbol hwkey_module of NAME.so */
 	const struct key_ops *key;
 	const struct seal_ops *seal;
 	const struct store_ops *store;
+	/* Makes a TPM's storage root key persistent: EEXIST if it is. NULL: there is no such key. */
+	int (*make_srk)(const struct device *, struct err *e);
 };
 
 extern const struct backend *const backends[];	/* backends/registry.c; NULL-terminated, in order of preference */
