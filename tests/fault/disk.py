@@ -146,16 +146,6 @@ class Disk:
                 return None
         return at, names[-1], self.tree[at].get(names[-1])
 
-    def below(self, *names):
-        """Inodes of all that is in a directory now, and of itself."""
-        at = self.top
-        for name in names:
-            at = self.tree.get(at, {}).get(name)
-        inodes = [at]
-        for inode in inodes:
-            inodes.extend(self.tree.get(inode, {}).values())
-        return inodes
-
     def name(self, changes):
         for d, n, inode in changes:
             if inode is None:
@@ -529,17 +519,44 @@ def follow(scenario, place):
     return disk, state
 
 
-def sync_needed(scenario, place, number, new):
+# --- the boot after it --------------------------------------------------------------------------------------------
+
+def reboot(work):
+    """What is below /run is in memory, and goes with the power. It is another boot then."""
+    boot_id = os.path.join(work, "machine/proc/sys/kernel/random/boot_id")
+    lab.remove(os.path.join(work, "machine/run"))
+    if os.path.exists(boot_id):
+        with open(boot_id, "w") as f:
+            f.write("ffffffff-0000-4000-8000-000000000000\n")
+
+
+def after_cut(disk, names, contents, work):
+    make(disk, names, contents, disk.top, work)
+    reboot(work)
+
+
+def after_reboot(scenario, place):
+    """The states before and after the command, as the next boot sees them."""
+    work, states = os.path.join(place, "rebooted"), []
+    for command in (["true"], scenario.command):
+        lab.copy(os.path.join(place, "old"), work)
+        lab.run(command, work, scenario.stdin)
+        reboot(work)
+        states.append(scenario.state(work))
+        lab.remove(work)
+    return states
+
+
+def sync_needed(scenario, place, number):
     """Whether the success of the NUMBER-th fsync is what makes the state after the command certain."""
     disk, _ = follow(scenario, place)
     cuts, work, needed = Cuts(disk), os.path.join(place, "cut%d" % number), False
-    if any(op[0] == "sync" and op[2] == number and op[1] in disk.below("machine", "run") for op in disk.ops):
-        return False    # /run is in memory: no power cut leaves anything there
+    _, new = after_reboot(scenario, place)
     for op in disk.ops:
         if op[0] != "sync" or op[2] != number:
             cuts.step(op)
     for names, contents in cuts.states():
-        make(disk, names, contents, disk.top, work)
+        after_cut(disk, names, contents, work)
         needed = needed or scenario.state(work) != new
         lab.remove(work)
     return needed

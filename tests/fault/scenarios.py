@@ -57,6 +57,7 @@ PASSPHRASE_AFTER = "for p in new old; do printf $p >cred/hwkey.pks-passphrase; h
 
 
 BOOT = "mkdir -p machine/proc/sys/kernel/random; echo 00000001-0000-4000-8000-000000000000 >machine/proc/sys/kernel/random/boot_id; "
+NEXT_BOOT = "sed -i s/^0/1/ machine/proc/sys/kernel/random/boot_id; "
 WORD = BOOT + STORED + "; umask 077; printf word >word"
 # What this boot knows: no password, or the one and only; locked, or not.
 STATE = """
@@ -81,9 +82,20 @@ hwkey pks-write --store more after word; hwkey pks-read --store more after >/dev
 CONSOLE = BOOT + "mkdir machine/proc/self; echo '1 (sh) R 1 1 1 1025 1 0' >machine/proc/self/stat; "
 ERASED = "set -- hwkey secure-erase --i-understand --quiet --raw --noheadings --output RESULT,WHAT %s; "
 KEY_ERASED = REPO + "ls repo"
-PKS_ERASED = ERASED % "--pks" + """
-if [ -e pks/system ]; then rm -f pks/system/erase-boot pks/system/.hwkey.tmp; """ + OBJECTS + """else "$@" 2>/dev/null; fi
-find pks -type f | sort; find machine/run -type f | wc -l
+
+
+def pks_erased(again):
+    """AGAIN: what ends one that was begun."""
+    return "if [ -e pks/system ]; then rm -f pks/system/erase-boot pks/system/.hwkey.tmp\n" + OBJECTS + "else " + again + \
+        "\nfi\nfind pks -type f | sort; find machine/run -type f | wc -l"
+
+
+ERASE_ENDS = "[ ! -e pks/.erase ] || hwkey secure-erase --pks --now >/dev/null\n"
+# Both keys, one, none, and then the keystore: each whole, or not at all.
+ALL_ERASED = """
+if [ -e pks/system ]; then hwkey validate --raw --noheadings --output NAME,STATUS,PATTERN
+else hwkey secure-erase --all --now --i-understand >/dev/null 2>&1 || [ $? = 3 ]; find machine/run -type f; fi
+ls repo pks
 """
 VOLUME_ERASED = ERASED % "./vol" + """
 if hwkey luks-open --test vol >/dev/null 2>&1; then echo opens; exit; fi
@@ -174,6 +186,9 @@ SCENARIOS = [
     pks("pks-write", ["hwkey", "pks-write", "o3", "-"], stdin=b"value"),
     pks("pks-replace", ["hwkey", "pks-write", "--replace", "o1", "-"], stdin=b"another value"),
     pks("pks-remove", ["hwkey", "pks-remove", "o1"]),
+    pks("pks-write-damaged", ["hwkey", "pks-write", "o3", "-"], stdin=b"value",
+        setup=STORED + "; printf 'DAMAGED!' | dd of=pks/system/local.B bs=1 seek=5000 conv=notrunc status=none",
+        dump="grep -rl 'DAMAGED!' pks/system | wc -l; " + OBJECTS),     # it is kept, under whatever name
     pks("pks-password", ["hwkey", "pks-password", "--password-file", "{W}/word"], WORD, STATE, STATE_AFTER, slow=True),
     pks("pks-lock", ["hwkey", "pks-lock", "os"], WORD, STATE, STATE_AFTER),
     pks("pks-transient", ["hwkey", "pks-write", "t", "-", "--policy", "transient"], WORD, stdin=b"value"),
@@ -183,12 +198,18 @@ SCENARIOS = [
     pks("pks-grows", ["hwkey", "pks-write", "o3", "-"], "hwkey pks-config --size 8K; " + WORD + "; hwkey pks-config --size 64K; " +
         BOOT.replace("00000001", "00000002"), SIZES, stdin=b"value"),
     pks("pks-create", ["hwkey", "pks-config", "--store", "more", "--create", "--size", "8K"], WORD, PARTITION, PARTITION_AFTER),
+    pks("pks-disable", ["hwkey", "pks-config", "--size", "0"], BOOT + STORED + "; hwkey pks-remove o1; hwkey pks-remove o2",
+        "hwkey pks-config --raw --noheadings --output SIZE,PENDING",
+        "hwkey pks-config --size 64K; " + NEXT_BOOT + OBJECTS_AFTER),
     pks("pks-destroy", ["hwkey", "pks-config", "--store", "more", "--remove"],
         WORD + "; hwkey pks-config --store more --create --size 8K; hwkey pks-config --store more --size 0", PARTITION, PARTITION_AFTER),
     pks("pks-no-wait", ["hwkey", "pks-write", "o3", "-", "--no-wait"], BOOT + STORED, stdin=b"value", lazy=True),
     pks("pks-confirm", ["hwkey", "pks-confirm", "o3"], BOOT + STORED + "; echo three | hwkey pks-write o3 - --no-wait",
         "hwkey pks-config --raw --noheadings --output UNCONFIRMED; " + OBJECTS, lazy=True,
         accept=(b"\no1 - 4\no2 - 4\none\n\ntwo\n\n",)),    # the disk failed: what was not confirmed is lost
+    pks("pks-confirm-removed", ["hwkey", "pks-confirm", "--removed", "o1"], BOOT + STORED + "; hwkey pks-remove o1 --no-wait",
+        "hwkey pks-config --raw --noheadings --output UNCONFIRMED; " + OBJECTS, lazy=True,
+        accept=(b"\no1 - 4\no2 - 4\none\n\ntwo\n\n",)),   # the disk failed: what was not confirmed is lost
     pks("pks-remove-no-wait", ["hwkey", "pks-remove", "o1", "--no-wait"], BOOT + STORED + "; hwkey pks-remove o2 --no-wait", lazy=True,
         accept=(b"o1 - 4\no2 - 4\none\n\ntwo\n\n",)),    # the disk failed: o2 was not confirmed to be gone
     pks("pks-genkey", ["hwkey", "pks-genkey", "web"], dump="hwkey pks-list --raw --noheadings --output LABEL,STATE"),
@@ -206,6 +227,14 @@ SCENARIOS = [
         "hwkey pks-config --size 8K; " + WORD + "; hwkey pks-config --size 64K --quiet; mkdir card; hwkey pks-config --anchor " + HERE +
         "card/anchor; rm card/anchor; sed -i s/00000001/00000002/ machine/proc/sys/kernel/random/boot_id", SIZES,
         "hwkey pks-check --repair >/dev/null; " + HEALTHY + OBJECTS_AFTER, done=HEALTHY),
+    pks("pks-heal-foreign", ["hwkey", "pks-check", "--repair", "--heal-foreign"],
+        BOOT + STORED + "; mkdir card; export HWKEY_PKS_DIR=$PWD/other; echo x | hwkey pks-write x -; hwkey pks-config --anchor $PWD/foreign; "
+        "export HWKEY_PKS_DIR=$PWD/pks; hwkey pks-config --anchor " + HERE + "card/anchor; mv -f foreign card/anchor",
+        "hwkey pks-check --raw --noheadings --output RESULT || true; hwkey pks-read o1",
+        "hwkey pks-check --repair --heal-foreign >/dev/null; " + HEALTHY + OBJECTS_AFTER, done=HEALTHY),
+    pks("pks-no-anchor", ["hwkey", "pks-config", "--remove-slot", "anchor"],
+        STORED + "; mkdir card; hwkey pks-config --anchor " + HERE + "card/anchor", SLOT_DUMP,
+        "hwkey pks-config --anchor " + HERE + "card/anchor --replace; " + OBJECTS_AFTER, done="[ ! -e card/anchor ]"),
     pks("pks-anchor-moves", ["hwkey", "pks-config", "--anchor", HERE + "other/anchor", "--replace"],
         STORED + "; mkdir card other; hwkey pks-config --anchor " + HERE + "card/anchor --remove-slot plain",
         "hwkey pks-read o1; mv card away; hwkey pks-read o1 2>/dev/null && echo moved; mv away card"),
@@ -213,6 +242,9 @@ SCENARIOS = [
     pks("pks-tsk", ["hwkey", "pks-tsk", "--set", "{W}/tsk"], TSK, SLOT_DUMP),
     pks("pks-tsk-replace", ["hwkey", "pks-tsk", "--set", "{W}/new", "--replace"], TSK + "hwkey pks-tsk --set tsk; hwkey pks-tsk --new new",
         "for f in tsk new; do ! hwkey pks-tsk --check $f || echo $f; done; " + SLOT_DUMP),
+    pks("pks-tsk-remove", ["hwkey", "pks-config", "--remove-slot", "tsk"], TSK + "hwkey pks-tsk --set tsk", SLOT_DUMP),
+    pks("pks-backup-replace", ["hwkey", "pks-backup", "--force", "{W}/backup"], BACKUP + "hwkey pks-remove o1",
+        "rm -rf copy; export HWKEY_PKS_DIR=$PWD/copy; hwkey pks-restore --tsk-file tsk backup; " + OBJECTS),
     output("pks-backup", ["hwkey", "pks-backup", "{W}/out"], TSK + "hwkey pks-tsk --set tsk",
            "rm -rf copy && HWKEY_PKS_DIR=$PWD/copy hwkey pks-restore --tsk-file tsk out"),
     pks("pks-export", ["hwkey", "pks-export", "--tsk-file", "{W}/tsk", "{W}/out"], THERE,
@@ -250,13 +282,17 @@ SCENARIOS = [
     volume("luks-repair", ["hwkey", "luks-status", "--repair", "{W}/vol"], INTERRUPTED, CLEAN),
     volume("setvp", ["hwkey", "setvp", "{W}/vol", "k1"], VOLUME + "cryptsetup token remove --token-id 1 vol", PATTERN),
     repo("erase-key", ["hwkey", "secure-erase", "--i-understand", "k1"], dump=KEY_ERASED),
-    pks("erase-pks", ["hwkey", "secure-erase", "--i-understand", "--pks"], CONSOLE + STORED, PKS_ERASED,
-        "[ -e pks/system ] || hwkey secure-erase --pks --now >/dev/null; " + OBJECTS_AFTER,
+    pks("erase-pks", ["hwkey", "secure-erase", "--i-understand", "--pks"], CONSOLE + STORED,
+        pks_erased(ERASED % "--pks" + '"$@" 2>/dev/null'), ERASE_ENDS + OBJECTS_AFTER,
         done="[ ! -e pks/system ] && [ ! -e pks/.erase/root.plain ]"),
-    pks("erase-pks-later", ["hwkey", "secure-erase", "--pks"],
-        CONSOLE + STORED + "; hwkey secure-erase --i-understand --pks; sed -i s/^0/1/ machine/proc/sys/kernel/random/boot_id",
+    pks("erase-pks-later", ["hwkey", "secure-erase", "--pks"], CONSOLE + STORED + "; hwkey secure-erase --i-understand --pks; " + NEXT_BOOT,
         "[ -e pks/.erase ] && echo erasing || find pks -type f",
         "[ ! -e pks/.erase ] || hwkey secure-erase --pks >/dev/null; " + OBJECTS_AFTER),
+    pks("erase-pks-now", ["hwkey", "secure-erase", "--i-understand", "--pks", "--now"], CONSOLE + STORED, pks_erased(ERASE_ENDS), ERASE_ENDS +
+        OBJECTS_AFTER, done="[ ! -e pks/.erase ]"),
+    Scenario("erase-all", CONSOLE + KEYS, ["hwkey", "secure-erase", "--i-understand", "--all", "--now"], ALL_ERASED, ERASE_ENDS + REPO_AFTER,
+             accept=(b"k2 valid matches\npks:\nsystem\n\nrepo:\nk2.info\nk2.skey\n", b"pks:\nsystem\n\nrepo:\n"),
+             done=REPO_DONE + "[ ! -e pks/.erase ]"),
     volume("erase-volume", ["hwkey", "secure-erase", "--i-understand", "{W}/vol"], dump=VOLUME_ERASED,
            after="hwkey secure-erase --i-understand ./vol || [ $? = 5 ]; [ \"$(tail -c +4097 vol | tr -d '\\0' | wc -c)\" = 0 ]"),
     pks("pks-remove-slot", ["hwkey", "pks-config", "--remove-slot=plain"], SLOTS + ADD, SLOT_DUMP, slow=True),
