@@ -16,7 +16,7 @@
 enum { APART_AT = TSK_KEY, PATH_AT = APART_AT + 1 };
 
 struct anchor {
-	const unsigned char *half;	/* in the slot */
+	const unsigned char *key;	/* of the half */
 	bool apart;
 	char path[ANCHOR_PATH_MAX + 1];
 };
@@ -29,7 +29,7 @@ static int anchor_parse(const struct slot *s, struct anchor *ret, struct err *e)
 	if (len <= PATH_AT || len > PATH_AT + ANCHOR_PATH_MAX || p[APART_AT] > 1 || p[PATH_AT] != '/' ||
 	    memchr(p + PATH_AT, '\0', len - PATH_AT))
 		return err_set(e, EBADMSG, "malformed");
-	ret->half = p;
+	ret->key = p;
 	ret->apart = p[APART_AT];
 	memcpy(ret->path, p + PATH_AT, len - PATH_AT);
 	ret->path[len - PATH_AT] = '\0';
@@ -44,7 +44,7 @@ static int anchor_load(int dir, struct secret *file, struct slot *ret_slot, stru
 	return r < 0 ? r : anchor_parse(ret_slot, ret, e);
 }
 
-/* --- the card ---------------------------------------------------------------------------------------------------- */
+/* --- the half ---------------------------------------------------------------------------------------------------- */
 
 struct place {
 	int dir;
@@ -81,7 +81,7 @@ static bool same_file_system(int a, int b)
 	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev;
 }
 
-/* The same, of the card that A says; ENODEV also where what it is on is not mounted. */
+/* The same, of the half that A says; ENODEV also where what it is on is not mounted. */
 static int anchor_open(int dir, const struct anchor *a, struct place *ret, struct err *e)
 {
 	int r = place_open(a->path, ret, e);
@@ -91,8 +91,8 @@ static int anchor_open(int dir, const struct anchor *a, struct place *ret, struc
 	return r;
 }
 
-/* ENOENT without a message: there is no file. EBADMSG: no card, or a damaged one. */
-static int card_read(const struct place *at, struct blob *ret_file, struct slot *ret, struct err *e)
+/* ENOENT without a message: there is no file. EBADMSG: no half, or a damaged one. */
+static int half_read(const struct place *at, struct blob *ret_file, struct slot *ret, struct err *e)
 {
 	int r = file_read_at(at->dir, at->name, SLOT_MAX, ret_file, e);
 
@@ -100,37 +100,37 @@ static int card_read(const struct place *at, struct blob *ret_file, struct slot 
 		return err_set(e, EBADMSG, "'%s' is no anchor", at->name);
 	if (r == 0)
 		r = slot_parse(ret_file->data, ret_file->len, ret, e);
-	return r == 0 && ret->type != SLOT_CARD ? err_set(e, EBADMSG, "'%s' is no anchor", at->name) : r;
+	return r == 0 && ret->type != SLOT_HALF ? err_set(e, EBADMSG, "'%s' is no anchor", at->name) : r;
 }
 
-static int card_write(const struct place *at, const struct session *session, const unsigned char *half, struct err *e)
+static int half_write(const struct place *at, const struct session *session, const unsigned char *key, struct err *e)
 {
 	AUTO_SECRET struct secret given = { 0 }, file = { 0 };
-	int r = secret_copy(&given, half, TSK_KEY, e);
+	int r = secret_copy(&given, key, TSK_KEY, e);
 
 	if (r == 0)
-		r = root_slot_make(session, SLOT_CARD, session->root, &given, &file, e);
+		r = root_slot_make(session, SLOT_HALF, session->root, &given, &file, e);
 	if (r == 0)
 		r = file_write_at(at->dir, at->name, file.data, file.len, NULL, true, e);
 	return r < 0 ? r : dir_sync(at->dir, e);
 }
 
-/* A card of this root key, of whatever half: nobody else's. */
-static bool card_is_ours(const struct place *at, const struct session *session)
+/* A half of this root key, under whatever key: nobody else's. */
+static bool half_is_ours(const struct place *at, const struct session *session)
 {
 	AUTO_BLOB struct blob file = { 0 };
 	struct err dropped;
 	struct slot s;
 
-	return card_read(at, &file, &s, &dropped) == 0 && slot_verify(file.data, &s, session->root, &dropped) == 0;
+	return half_read(at, &file, &s, &dropped) == 0 && slot_verify(file.data, &s, session->root, &dropped) == 0;
 }
 
 /* If it comes back after a power cut, it opens nothing either. */
-static void card_remove(const struct device *dev, const char *path, const struct session *session)
+static void half_remove(const struct device *dev, const char *path, const struct session *session)
 {
 	AUTO_PLACE struct place at = PLACE_CLOSED;
 	struct err dropped;
-	bool gone = place_open(path, &at, &dropped) == 0 && card_is_ours(&at, session) &&
+	bool gone = place_open(path, &at, &dropped) == 0 && half_is_ours(&at, session) &&
 		    unlinkat(at.dir, at.name, 0) == 0;
 
 	if (!gone && dev->env->note)
@@ -149,22 +149,22 @@ int anchor_wrap(const struct slot *s, const unsigned char root[ROOT_KEY], const 
 	return 0;
 }
 
-static int card_open(const struct anchor *a, unsigned char *ret_root, struct err *e)
+static int half_open(const struct anchor *a, unsigned char *ret_root, struct err *e)
 {
 	AUTO_PLACE struct place at = PLACE_CLOSED;
-	AUTO_SECRET struct secret half = { 0 };
+	AUTO_SECRET struct secret key = { 0 };
 	AUTO_BLOB struct blob file = { 0 };
-	struct slot card;
+	struct slot half;
 	int r = place_open(a->path, &at, e);
 
 	if (r == 0)
-		r = card_read(&at, &file, &card, e);
+		r = half_read(&at, &file, &half, e);
 	if (r == -ENOENT)
 		return err_set(e, ENODEV, "anchor '%.300s' is not there", a->path);
 	if (r == 0)
-		r = secret_copy(&half, a->half, TSK_KEY, e);
+		r = secret_copy(&key, a->key, TSK_KEY, e);
 	if (r == 0)
-		r = tsk_unwrap(&card, &half, ret_root, e);
+		r = tsk_unwrap(&half, &key, ret_root, e);
 	if (r == -EACCES)
 		return err_set(e, EBADMSG, "anchor '%.300s' is not the one of this keystore", a->path);
 	return r < 0 && r != -ENODEV ? err_prefix(e, "anchor '%.300s'", a->path) : r;
@@ -176,7 +176,7 @@ int anchor_unwrap(const struct slot *s, const struct secret *given, unsigned cha
 	int r = anchor_parse(s, &a, e);
 
 	(void)given;
-	return r < 0 ? r : card_open(&a, ret_root, e);
+	return r < 0 ? r : half_open(&a, ret_root, e);
 }
 
 /* --- what became of it ------------------------------------------------------------------------------------------- */
@@ -187,7 +187,7 @@ enum slot_state anchor_state(int dir, const struct slot *s, const struct session
 	AUTO_BLOB struct blob file = { 0 };
 	unsigned char id[TSK_ID];
 	enum slot_state state;
-	struct slot card;
+	struct slot half;
 	struct anchor a;
 	int r;
 
@@ -196,14 +196,14 @@ enum slot_state anchor_state(int dir, const struct slot *s, const struct session
 	r = anchor_open(dir, &a, &at, ret_why);
 	if (r < 0)
 		return r == -ENODEV ? SLOT_AWAY : SLOT_UNREADABLE;
-	r = card_read(&at, &file, &card, ret_why);
+	r = half_read(&at, &file, &half, ret_why);
 	if (r == -ENOENT) {
 		(void)err_set(ret_why, ENOENT, "anchor '%.300s' is missing", a.path);
 		return SLOT_MISSING;
 	}
-	state = r == 0 ? slot_compare(file.data, &card, session, ret_why) : r == -EBADMSG ? SLOT_DAMAGED : SLOT_UNREADABLE;
-	if (state == SLOT_GOOD && (tsk_id(a.half, id, ret_why) < 0 || memcmp(id, card.payload, TSK_ID) != 0)) {
-		(void)err_set(ret_why, EBADMSG, "of another half");
+	state = r == 0 ? slot_compare(file.data, &half, session, ret_why) : r == -EBADMSG ? SLOT_DAMAGED : SLOT_UNREADABLE;
+	if (state == SLOT_GOOD && (tsk_id(a.key, id, ret_why) < 0 || memcmp(id, half.payload, TSK_ID) != 0)) {
+		(void)err_set(ret_why, EBADMSG, "under another key");
 		state = SLOT_STALE;
 	}
 	if (state != SLOT_GOOD)
@@ -226,7 +226,7 @@ int anchor_heal(int dir, const struct session *session, bool asked, struct err *
 	if (r == 0 && !asked && (a.apart || !same_file_system(dir, at.dir)))
 		r = err_set(e, ENODEV, "what is mounted at '%.300s' may be another medium", a.path);
 	if (r == 0)
-		r = card_write(&at, session, a.half, e);
+		r = half_write(&at, session, a.key, e);
 	return r < 0 ? err_prefix(e, "cannot write the anchor") : 0;
 }
 
@@ -255,18 +255,18 @@ bool anchor_is_apart(int dir)
 void anchor_erase(int dir, char ret_path[ANCHOR_PATH_MAX + 1])
 {
 	AUTO_SECRET struct secret file = { 0 };
-	AUTO_BLOB struct blob card_file = { 0 };
+	AUTO_BLOB struct blob half_file = { 0 };
 	AUTO_PLACE struct place at = PLACE_CLOSED;
 	struct err dropped;
-	struct slot s, card;
+	struct slot s, half;
 	struct anchor a;
 
 	ret_path[0] = '\0';
 	if (anchor_load(dir, &file, &s, &a, &dropped) < 0)
 		return;
 	memcpy(ret_path, a.path, sizeof(a.path));
-	if (anchor_open(dir, &a, &at, &dropped) == 0 && card_read(&at, &card_file, &card, &dropped) == 0 &&
-	    !memcmp(card.system, s.system, UUID_SIZE) && file_wipe_at(at.dir, at.name, &dropped) == 0 &&
+	if (anchor_open(dir, &a, &at, &dropped) == 0 && half_read(&at, &half_file, &half, &dropped) == 0 &&
+	    !memcmp(half.system, s.system, UUID_SIZE) && file_wipe_at(at.dir, at.name, &dropped) == 0 &&
 	    dir_sync(at.dir, &dropped) == 0)
 		ret_path[0] = '\0';
 }
@@ -285,10 +285,10 @@ static int check_path(const char *path, struct err *e)
 static int check_free(const struct place *at, const char *path, const struct session *session, bool replace, struct err *e)
 {
 	AUTO_BLOB struct blob file = { 0 };
-	struct slot card;
-	int r = card_read(at, &file, &card, e);
+	struct slot half;
+	int r = half_read(at, &file, &half, e);
 
-	if (r == -ENOENT || (r == 0 && (replace || card_is_ours(at, session))))
+	if (r == -ENOENT || (r == 0 && (replace || half_is_ours(at, session))))
 		return 0;
 	if (r == 0)
 		return err_set(e, EEXIST, "'%.300s' is an anchor of another keystore", path);
@@ -297,7 +297,7 @@ static int check_free(const struct place *at, const char *path, const struct ses
 	return r;
 }
 
-/* Half, whether it is apart, path. */
+/* Key of the half, whether it is apart, path. */
 static int payload_make(int dir, const struct place *at, const char *path, struct secret *ret, struct err *e)
 {
 	size_t len = strlen(path);
@@ -329,16 +329,16 @@ int anchor_set(const struct device *dev, int dir, const struct session *session,
 	if (r == 0)
 		r = check_free(&at, path, session, replace, e);
 	if (r == 0 && !strcmp(old, path))
-		return anchor_heal(dir, session, true, e);	/* of the same half: nothing else changes */
+		return anchor_heal(dir, session, true, e);	/* under the same key: nothing else changes */
 	if (r == 0)
 		r = payload_make(dir, &at, path, &payload, e);
 	if (r == 0)
-		r = card_write(&at, session, payload.data, e);
+		r = half_write(&at, session, payload.data, e);
 	if (r < 0)
 		return r;
 	r = root_slot_write(dir, row, session, &payload, replace, e);
 	if (r == 0 && old[0])
-		card_remove(dev, old, session);
+		half_remove(dev, old, session);
 	anchor_path(dir, old);
 	if (r < 0 && strcmp(old, path) != 0)	/* the slot does not lead to it */
 		(void)unlinkat(at.dir, at.name, 0);
@@ -356,6 +356,6 @@ int anchor_remove(const struct device *dev, int dir, const struct session *sessi
 	anchor_path(dir, path);
 	r = root_slot_remove(dir, root_slot_find("anchor"), session, e);
 	if (r == 0 && path[0])
-		card_remove(dev, path, session);
+		half_remove(dev, path, session);
 	return r;
 }

@@ -30,7 +30,7 @@ static bool is_mendable(enum slot_state state, unsigned flags)
 									state == SLOT_STALE));
 }
 
-/* The slot itself must be good: it says where the card is. */
+/* The slot itself must be good: it says where its half is. */
 static int mend_anchor(const struct store *s, unsigned flags, struct err *e)
 {
 	const struct env *env = s->dev->env;

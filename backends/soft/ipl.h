@@ -3,7 +3,7 @@
  * The start of a boot, as PowerVM does it at each IPL: copies of the root key are read and compared, missing ones made
  * again.
  *
- * What is made again is only what was configured and is not there: the card of an anchor. What is there and is of another
+ * What is made again is only what was configured and is not there: the half of an anchor. What is there and is of another
  * key is never overwritten but by CHECK_HEAL_FOREIGN, and nothing is by an older root key. A plain slot is never made but
  * by its name: whoever can write to the disk for a moment could else have the clear root key put there.
  */

@@ -108,7 +108,7 @@ static const struct slot_kind kinds[SLOT_TYPES] = {
 	[SLOT_PASSPHRASE] = { .payload = ROOT_KEY },
 	[SLOT_TSK] = { tsk_wrap, tsk_unwrap, TSK_PAYLOAD },
 	[SLOT_ANCHOR] = { anchor_wrap, anchor_unwrap, 0 },
-	[SLOT_CARD] = { tsk_wrap, tsk_unwrap, TSK_PAYLOAD },
+	[SLOT_HALF] = { tsk_wrap, tsk_unwrap, TSK_PAYLOAD },
 };
 
 int slot_parse(const void *data, size_t len, struct slot *ret, struct err *e)

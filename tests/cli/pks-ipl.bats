@@ -317,12 +317,12 @@ health() { hwkey pks-config --json 2>/dev/null | jq -r '.keystore[0].health'; }
 	hwkey pks-config --quiet --anchor "$PWD/card/later" --replace 2>/dev/null
 	mv card/later good
 	hwkey pks-config --quiet --anchor "$PWD/card/anchor" --replace 2>/dev/null
-	cp good stale		# of this keystore, and of the half before
+	cp good stale		# of this keystore, and of the key before
 	cp card/anchor damaged
 	flip damaged 300
 	echo precious >no-card
 	boot=2
-	for what in foreign:another\ keystore stale:another\ half damaged:damaged no-card:slot; do
+	for what in foreign:another\ keystore stale:another\ key damaged:damaged no-card:slot; do
 		cp -f "${what%%:*}" card/anchor
 		boot $((boot += 1))
 		printf x | hwkey pks-write -q --replace b - 2>said

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (s.payload + s.payload_len != file + size || s.cost.log_n > 20 || s.cost.r > 16 || s.cost.p > 4)
 		abort();
-	if (s.type == SLOT_PLAIN || s.type == SLOT_TSK || s.type == SLOT_CARD)
+	if (s.type == SLOT_PLAIN || s.type == SLOT_TSK || s.type == SLOT_HALF)
 		(void)slot_open(file, &s, &given, root, &e);
 	return 0;
 }
