@@ -177,19 +177,17 @@ static int add(const struct env *env, const char *partition, unsigned roles, str
 static int probe(const struct env *env, struct device **list, struct err *e)
 {
 	const struct env here = { 0 };		/* pks_dir is not below the sysroot */
-	char path[PATH_MAX], name[SOFT_NAME_MAX + 1], last[SOFT_NAME_MAX + 1] = "";
+	char path[PATH_MAX], name[SOFT_NAME_MAX + 1] = "";
 	AUTO_FREE char *files = NULL;
+	const char *at;
 	size_t n = 0;
 	int r = add(env, SOFT_LOCAL, backend_soft.roles, list, e);
 
 	(void)snprintf(path, sizeof(path), "%s/" SOFT_DIR, env->pks_dir);
 	if (r < 0 || !env->partitions || sys_names(&here, path, &files, &n) < 0)
 		return r;
-	for (const char *file = files; r == 0 && n--; file += strlen(file) + 1) {
-		if (!soft_partition_of(file, name) || !strcmp(name, SOFT_LOCAL) || !strcmp(name, last))
-			continue;
-		r = add(env, name, ROLE_STORE, list, e);
-		(void)snprintf(last, sizeof(last), "%s", name);
-	}
+	for (at = files; r == 0 && soft_partition_next(&at, &n, name);)
+		if (strcmp(name, SOFT_LOCAL) != 0)
+			r = add(env, name, ROLE_STORE, list, e);
 	return r;
 }

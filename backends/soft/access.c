@@ -5,6 +5,7 @@
 
 #include "keys.h"
 #include "lib/err.h"
+#include "lib/pks-policy.h"
 #include "lib/sysroot.h"
 
 static int refuse(struct err *e, const char *policy, const char *why)
@@ -30,7 +31,7 @@ int access_policy(const struct store *s, enum consumer c, uint32_t policy, struc
 {
 	if (policy & POLICY_PWSET && s->boot.consumers[c].password == PASSWORD_NULL)
 		return err_set(e, EPERM, "policy 'pwset': consumer '%s' has set no password in this boot",
-			       consumer_name(c));
+			       pks_consumer_name(c));
 	if (policy & (POLICY_OSSECBOOTAUDIT | POLICY_OSSECBOOTENFORCE))
 		return check_secure_boot(s, policy, e);
 	return 0;
@@ -50,7 +51,7 @@ int access_wrapping(const struct store *s, uint32_t policy, struct err *e)
 int access_lock(const struct store *s, enum consumer c, struct err *e)
 {
 	if (s->boot.consumers[c].locked)
-		return err_set(e, EPERM, "objects of consumer '%s' are locked until the next boot", consumer_name(c));
+		return err_set(e, EPERM, "objects of consumer '%s' are locked until the next boot", pks_consumer_name(c));
 	return 0;
 }
 

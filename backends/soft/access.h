@@ -32,6 +32,4 @@ int access_all(const struct store *, struct err *e);
 /* Sets it once in a boot (EEXIST): CHOSEN, or if NULL a random one, which RET_GENERATED gets and the user keyring. */
 int password_set(struct store *, enum consumer, const struct secret *chosen, struct secret *ret_generated, struct err *e);
 
-const char *consumer_name(enum consumer);
-
 #endif

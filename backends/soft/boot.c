@@ -77,11 +77,12 @@ static int boot_key(const struct session *session, unsigned char ret[ROOT_KEY], 
 }
 
 /* Of the directory, or with FILE of what is in it. */
-static int boot_path(const struct env *env, const struct boot *b, const char *file, char ret[PATH_MAX], struct err *e)
+static int boot_path(const struct env *env, const unsigned char partition[UUID_SIZE], const char *file, char ret[PATH_MAX],
+		     struct err *e)
 {
 	char hex[2 * UUID_SIZE + 1], rel[sizeof(hex) + 64];
 
-	hex_encode(b->partition, UUID_SIZE, hex);
+	hex_encode(partition, UUID_SIZE, hex);
 	(void)snprintf(rel, sizeof(rel), "/run/hwkey/pks/%s%s%s", hex, file ? "/" : "", file ? file : "");
 	return sysroot_path(env, rel, ret, PATH_MAX, e);
 }
@@ -148,7 +149,7 @@ int boot_load(struct boot *ret, const struct env *env, const struct session *ses
 	int r;
 
 	boot_new(&b, partition, memory, size);
-	r = boot_path(env, &b, BOOT_FILE, path, e);
+	r = boot_path(env, partition, BOOT_FILE, path, e);
 	if (r < 0)
 		return r;
 	r = file_read_at(AT_FDCWD, path, CONTAINER_MAX, &file, e);
@@ -174,7 +175,7 @@ void boot_unknown(struct boot *ret, const unsigned char partition[UUID_SIZE], ui
 static int boot_directory(const struct env *env, const struct boot *b, int *ret, struct err *e)
 {
 	char path[PATH_MAX];
-	int fd, r = boot_path(env, b, NULL, path, e);
+	int fd, r = boot_path(env, b->partition, NULL, path, e);
 
 	if (r < 0)
 		return r;
@@ -227,6 +228,22 @@ int boot_save(struct boot *b, const struct env *env, const struct session *sessi
 	b->generation = c.generation;
 	b->here = true;
 	return 0;
+}
+
+int boot_forget(const struct env *env, const unsigned char partition[UUID_SIZE], struct err *e)
+{
+	char path[PATH_MAX];
+	AUTO_CLOSE int dir = -1;
+	int r = boot_path(env, partition, NULL, path, e);
+
+	if (r < 0)
+		return r;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir >= 0)
+		r = file_wipe_at(dir, BOOT_FILE, e);
+	if (r == 0)
+		(void)rmdir(path);
+	return r;
 }
 
 int boot_verifier(const struct boot_consumer *c, const struct secret *password, unsigned char ret[CRYPTO_HASH],

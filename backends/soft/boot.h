@@ -61,6 +61,9 @@ void boot_unknown(struct boot *ret, const unsigned char partition[UUID_SIZE], ui
 /* The caller holds the lock. EOPNOTSUPP where the system tells no boot. */
 int boot_save(struct boot *, const struct env *, const struct session *, struct err *e);
 
+/* Overwrites and removes it: it is under the root key. */
+int boot_forget(const struct env *, const unsigned char partition[UUID_SIZE], struct err *e);
+
 /* As PASSWORD is kept, and compared; C->password says how. */
 int boot_verifier(const struct boot_consumer *c, const struct secret *password, unsigned char ret[CRYPTO_HASH],
 		  struct err *e);

@@ -3,10 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/blob.h"
 #include "lib/env.h"
@@ -14,35 +11,10 @@
 #include "lib/file.h"
 #include "lib/secret.h"
 #include "lib/sys.h"
-#include "lib/sysroot.h"
 #include "anchor.h"
 #include "store.h"
 
 static const struct file_attr attr = { 0600, (gid_t)-1 };
-
-static bool has_slot(int top)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++) {
-		char path[64];
-
-		(void)snprintf(path, sizeof(path), SOFT_ERASE "/%s", soft_slots[i].file);
-		if (faccessat(top, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			return true;
-	}
-	return false;
-}
-
-int store_check_erased(int top, const struct env *env, struct err *e)
-{
-	if (faccessat(top, SOFT_ERASE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	if (has_slot(top))
-		return err_set(e, EINPROGRESS, "keystore '%s' is being erased, and its root key is still there: give "
-			       "'hwkey secure-erase --pks' again now", env->pks_dir);
-	return err_set(e, EINPROGRESS,
-		       "keystore '%s' is being erased: after a reboot 'hwkey secure-erase --pks' finishes that",
-		       env->pks_dir);
-}
 
 /* --- what a file is ---------------------------------------------------------------------------------------------- */
 
@@ -136,7 +108,8 @@ static int check_empty(const struct device *dev, int dir, const char *name, stru
 static int check_others(const struct device *dev, int dir, struct err *e)
 {
 	AUTO_FREE char *files = NULL;
-	char name[SOFT_NAME_MAX + 1], last[SOFT_NAME_MAX + 1] = SOFT_LOCAL;
+	char name[SOFT_NAME_MAX + 1] = "";
+	const char *at;
 	size_t n = 0;
 	int r = dir_names_sorted(dir, &files, &n);
 
@@ -144,12 +117,9 @@ static int check_others(const struct device *dev, int dir, struct err *e)
 		errno = -r;
 		return err_sys(e, "cannot read keystore '%s'", dev->env->pks_dir);
 	}
-	for (const char *file = files; r == 0 && n; n--, file += strlen(file) + 1) {
-		if (!soft_partition_of(file, name) || !strcmp(name, SOFT_LOCAL) || !strcmp(name, last))
-			continue;
-		r = check_empty(dev, dir, name, e);
-		(void)snprintf(last, sizeof(last), "%s", name);
-	}
+	for (at = files; r == 0 && soft_partition_next(&at, &n, name);)
+		if (strcmp(name, SOFT_LOCAL) != 0)
+			r = check_empty(dev, dir, name, e);
 	return r;
 }
 
@@ -167,25 +137,6 @@ static void note_first(struct err *first, int r, const struct err *why)
 {
 	if (r < 0 && !first->code)
 		*first = *why;
-}
-
-/* The state that this boot has of a partition is under the root key. */
-static int forget_boot(const struct env *env, const unsigned char uuid[UUID_SIZE], struct err *e)
-{
-	char hex[2 * UUID_SIZE + 1], rel[sizeof(hex) + 32], path[PATH_MAX];
-	AUTO_CLOSE int fd = -1;
-	int r;
-
-	hex_encode(uuid, UUID_SIZE, hex);
-	(void)snprintf(rel, sizeof(rel), "/run/hwkey/pks/%s", hex);
-	r = sysroot_path(env, rel, path, sizeof(path), e);
-	if (r == 0)
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (r == 0 && fd >= 0)
-		r = file_wipe_at(fd, "boot", e);
-	if (r == 0)
-		(void)rmdir(path);
-	return r;
 }
 
 static void wipe(struct wiping *w, const char *name)
@@ -212,7 +163,7 @@ static int wipe_one(void *ctx, const char *name)
 	r = is_container(w->dir, name, head, &why);
 	data = r == 1 || (r < 0 && soft_partition_of(name, partition));
 	if (r == 1)
-		note_first(&w->first, forget_boot(w->env, head + 16, &why), &why);
+		note_first(&w->first, boot_forget(w->env, head + 16, &why), &why);
 	else if (data && !w->data)
 		note_first(&w->first, r, &why);
 	if (!data || w->data)

@@ -12,7 +12,5 @@
 #include "lib/backend.h"
 
 int store_erase(const struct device *, unsigned flags, struct store_erased *ret, struct err *e);
-/* EINPROGRESS: an erase of the keystore in TOP is not finished. */
-int store_check_erased(int top, const struct env *, struct err *e);
 
 #endif

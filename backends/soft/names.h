@@ -44,6 +44,23 @@ static inline bool soft_partition_of(const char *file, char ret[SOFT_NAME_MAX + 
 	return true;
 }
 
+/* The next partition of *FILES, N names in order: NAME is the one before, or "" at the start. False: no more. */
+static inline bool soft_partition_next(const char **files, size_t *n, char name[SOFT_NAME_MAX + 1])
+{
+	char last[SOFT_NAME_MAX + 1];
+
+	memcpy(last, name, sizeof(last));
+	while (*n) {
+		const char *file = *files;
+
+		*files += strlen(file) + 1;
+		--*n;
+		if (soft_partition_of(file, name) && strcmp(name, last) != 0)
+			return true;
+	}
+	return false;
+}
+
 /* The root-key slots, weakest first: with one of them in a thief's hands the others protect nothing. */
 struct soft_slot {
 	const char *name, *file, *grade;

@@ -10,14 +10,14 @@
 #include "lib/env.h"
 #include "lib/err.h"
 #include "lib/module.h"
-#include "anchor.h"
+#include "lib/pks-policy.h"
 #include "backup.h"
 #include "erase.h"
 #include "ipl.h"
 #include "keys.h"
 #include "migrate.h"
 #include "restore.h"
-#include "tsk.h"
+#include "slots.h"
 
 static int check_name(const struct object_name *n, struct err *e)
 {
@@ -124,7 +124,7 @@ static int check_first(const struct record *new, struct err *e)
 		return err_set(e, EPERM, "label is kept for wrapping keys");
 	if (new->policy & POLICY_PWSET)
 		return err_set(e, EPERM, "policy 'pwset': consumer '%s' has set no password in this boot",
-			       consumer_name(new->name.consumer));
+			       pks_consumer_name(new->name.consumer));
 	return objects_check_size(STORE_SIZE_DEFAULT, new, e);
 }
 
@@ -301,7 +301,7 @@ static void format_consumers(const struct store *s, bool locked, char *ret, size
 	for (int c = CONSUMER_FIRMWARE; c <= CONSUMER_OS; c++)
 		if (locked ? s->boot.consumers[c].locked : s->boot.consumers[c].password != PASSWORD_NULL)
 			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", ret[0] ? "\n" : "",
-				       consumer_name((enum consumer)c));
+				       pks_consumer_name((enum consumer)c));
 }
 
 static int store_describe(const struct device *dev, struct store_info *ret, struct err *e)
@@ -367,71 +367,6 @@ static int lock_consumer(const struct device *dev, enum consumer c, struct err *
 	return boot_save(&s.boot, dev->env, session_of(dev), e);
 }
 
-/* --- ways to open it --------------------------------------------------------------------------------------------- */
-
-static int find_slot(const char *name, const struct soft_slot **ret, struct err *e)
-{
-	*ret = root_slot_find(name);
-	return *ret ? 0 : err_set(e, EOPNOTSUPP, "the software keystore has no slots '%s'", name);
-}
-
-/* The store must open, objects and all, before the ways to open it are changed. */
-static int slot_add(const struct device *dev, const char *name, const struct secret *given, bool replace,
-		    struct err *e)
-{
-	bool makes = replace || strcmp(name, "plain") != 0;	/* a new keystore has that one already */
-	AUTO_STORE struct store s = STORE_CLOSED;
-	const struct soft_slot *row;
-	int r = find_slot(name, &row, e);
-
-	if (r == 0)
-		r = store_open(&s, dev, STORE_WRITE | (makes ? STORE_CREATE : 0), e);
-	if (r < 0)
-		return r;
-	if (!replace && root_has_slot(s.dir, row))
-		return err_set(e, EEXIST, "keystore has a slot '%s' already", name);
-	if (row->type == SLOT_ANCHOR)
-		r = anchor_set(dev, s.dir, session_of(dev), (const char *)given->data, replace, e);
-	else
-		r = root_slot_write(s.dir, row, session_of(dev), given, replace, e);
-	if (r == 0)
-		r = root_slot_check(s.dir, row, session_of(dev), given, e);
-	return r;
-}
-
-static int slot_remove(const struct device *dev, const char *name, struct err *e)
-{
-	AUTO_STORE struct store s = STORE_CLOSED;
-	const struct soft_slot *row;
-	int r = find_slot(name, &row, e);
-
-	if (r == 0)
-		r = store_open(&s, dev, STORE_WRITE, e);
-	if (r == 0 && row->type == SLOT_ANCHOR)
-		r = anchor_remove(dev, s.dir, session_of(dev), e);
-	else if (r == 0)
-		r = root_slot_remove(s.dir, row, session_of(dev), e);
-	return r;
-}
-
-/* Opens the slot with the key, if one is given. */
-static int tsk_show(const struct device *dev, const struct secret *given, char *ret_id, struct err *e)
-{
-	AUTO_STORE struct store s = STORE_CLOSED;
-	unsigned char id[TSK_ID];
-	int r = store_open(&s, dev, STORE_DISABLED, e);
-
-	if (r == 0)
-		r = tsk_slot_read(s.dir, session_of(dev), NULL, id, e);
-	if (r == 0 && given)
-		r = tsk_compare(id, given, e);
-	if (r == 0 && given)
-		r = root_slot_check(s.dir, root_slot_find("tsk"), session_of(dev), given, e);
-	if (r == 0)
-		hex_encode(id, TSK_ID, ret_id);
-	return r;
-}
-
 const struct store_ops soft_store_ops = {
 	.read = object_read,
 	.write = object_write,
@@ -453,9 +388,9 @@ const struct store_ops soft_store_ops = {
 	.export_cancel = soft_export_cancel,
 	.export_finish = soft_export_finish,
 	.import = soft_import,
-	.slot_add = slot_add,
-	.slot_remove = slot_remove,
-	.tsk = tsk_show,
+	.slot_add = soft_slot_add,
+	.slot_remove = soft_slot_remove,
+	.tsk = soft_tsk,
 	.erase = store_erase,
 	.check = ipl_check,
 };

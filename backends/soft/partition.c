@@ -62,28 +62,27 @@ static int peek(const struct store *s, const char *name, struct container *ret, 
 	return r;
 }
 
-/* Sorted: a partition's two containers are neighbours. */
 static int pool_claims(const struct store *s, size_t *ret, struct err *e)
 {
 	AUTO_FREE char *files = NULL;
-	char name[SOFT_NAME_MAX + 1], last[SOFT_NAME_MAX + 1] = "";
+	char name[SOFT_NAME_MAX + 1] = "";
 	size_t n = 0, sum = 0;
+	const char *at;
 	int r = dir_names_sorted(s->dir, &files, &n);
 
 	if (r < 0) {
 		errno = -r;
 		return err_sys(e, "cannot read keystore '%s'", s->dev->env->pks_dir);
 	}
-	for (const char *file = files; n--; file += strlen(file) + 1) {
+	for (at = files; soft_partition_next(&at, &n, name);) {
 		struct container c;
 
-		if (!soft_partition_of(file, name) || !strcmp(name, s->name) || !strcmp(name, last))
+		if (!strcmp(name, s->name))
 			continue;
 		r = peek(s, name, &c, e);
 		if (r < 0)
 			return err_prefix(e, "cannot tell how large '%s' is", name);
 		sum += partition_claim(&c);
-		(void)snprintf(last, sizeof(last), "%s", name);
 	}
 	*ret = sum;
 	return 0;

@@ -10,17 +10,9 @@
 #include "lib/env.h"
 #include "lib/err.h"
 #include "lib/keyring.h"
+#include "lib/pks-policy.h"
 
 enum { KEY_NAME = 64 };
-
-const char *consumer_name(enum consumer c)
-{
-	static const char *const names[] = {
-		[CONSUMER_FIRMWARE] = "firmware", [CONSUMER_BOOTLOADER] = "bootloader", [CONSUMER_OS] = "os",
-	};
-
-	return names[c];
-}
 
 /* Of the key in the user keyring. */
 static void key_name(const struct store *s, enum consumer c, char ret[KEY_NAME])
@@ -28,7 +20,7 @@ static void key_name(const struct store *s, enum consumer c, char ret[KEY_NAME])
 	char hex[2 * UUID_SIZE + 1];
 
 	hex_encode(s->now.partition, UUID_SIZE, hex);
-	(void)snprintf(ret, KEY_NAME, "hwkey:pks:%s:%s", hex, consumer_name(c));
+	(void)snprintf(ret, KEY_NAME, "hwkey:pks:%s:%s", hex, pks_consumer_name(c));
 }
 
 static int is_right(const struct boot_consumer *c, const struct secret *password, bool *ret, struct err *e)
@@ -52,10 +44,10 @@ static int find_password(const struct store *s, enum consumer c, struct secret *
 	r = keyring_read(name, ret, e);
 	if (r == 0)
 		return 0;
-	(void)snprintf(prompt, sizeof(prompt), "Password of consumer '%s':", consumer_name(c));
+	(void)snprintf(prompt, sizeof(prompt), "Password of consumer '%s':", pks_consumer_name(c));
 	r = env->ask ? env->ask(env, "hwkey.pks-password", prompt, ret, e) : err_set(e, ENOKEY, "nobody can be asked");
 	if (r == -ENOKEY)
-		return err_set(e, EACCES, "consumer '%s' needs its password: %s", consumer_name(c), strdupa(e->msg));
+		return err_set(e, EACCES, "consumer '%s' needs its password: %s", pks_consumer_name(c), strdupa(e->msg));
 	return r;
 }
 
@@ -69,7 +61,7 @@ int access_password(const struct store *s, enum consumer consumer, struct err *e
 
 	if (c->password == PASSWORD_NULL)
 		return password ? err_set(e, EPERM, "consumer '%s' has no password in this boot: leave it out",
-					  consumer_name(consumer)) : 0;
+					  pks_consumer_name(consumer)) : 0;
 	if (*passed)
 		return 0;
 	if (!password) {
@@ -81,7 +73,7 @@ int access_password(const struct store *s, enum consumer consumer, struct err *e
 	if (r < 0)
 		return r;
 	*passed = right;
-	return right ? 0 : err_set(e, EPERM, "wrong password of consumer '%s'", consumer_name(consumer));
+	return right ? 0 : err_set(e, EPERM, "wrong password of consumer '%s'", pks_consumer_name(consumer));
 }
 
 /* Random digits, so that it can be a line of a file, too. */
@@ -139,7 +131,8 @@ int password_set(struct store *s, enum consumer consumer, const struct secret *c
 		 struct err *e)
 {
 	if (s->boot.consumers[consumer].password != PASSWORD_NULL)
-		return err_set(e, EEXIST, "password of consumer '%s' is set already in this boot", consumer_name(consumer));
+		return err_set(e, EEXIST, "password of consumer '%s' is set already in this boot",
+			       pks_consumer_name(consumer));
 	if (!chosen)
 		return put_generated(s, consumer, ret_generated, e);
 	if (!chosen->len || chosen->len > PASSWORD_MAX)

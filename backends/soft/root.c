@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -75,6 +76,30 @@ int root_slot_load(int dir, const struct soft_slot *row, struct secret *ret_file
 	int r = secret_alloc(ret_file, SLOT_ROOM, e);
 
 	return r < 0 ? r : slot_load(dir, row, ret_file, ret, e);
+}
+
+static bool erase_has_slot(int top)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), SOFT_ERASE "/%s", soft_slots[i].file);
+		if (faccessat(top, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	}
+	return false;
+}
+
+int root_check_erased(int top, const struct env *env, struct err *e)
+{
+	if (faccessat(top, SOFT_ERASE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (erase_has_slot(top))
+		return err_set(e, EINPROGRESS, "keystore '%s' is being erased, and its root key is still there: give "
+			       "'hwkey secure-erase --pks' again now", env->pks_dir);
+	return err_set(e, EINPROGRESS,
+		       "keystore '%s' is being erased: after a reboot 'hwkey secure-erase --pks' finishes that",
+		       env->pks_dir);
 }
 
 int root_check_stat(const struct device *dev, const char *file, const struct stat *st, struct err *e)

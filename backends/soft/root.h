@@ -42,6 +42,9 @@ int root_check_private(const struct device *, struct err *e);
 /* Of the keystore: EPERM unless only root, or who runs this, can write FILE, which is ST; NULL: its directory. */
 int root_check_stat(const struct device *, const char *file, const struct stat *st, struct err *e);
 
+/* EINPROGRESS: an erase of the keystore in TOP is not finished. */
+int root_check_erased(int top, const struct env *, struct err *e);
+
 /* What the weakest slot gives, what a killed writer left counted as plain; NULL: there is none. */
 const char *root_grade(int dir);
 bool root_has_slot(int dir, const struct soft_slot *);
@@ -65,7 +68,7 @@ enum slot_state {
 
 /* A slot's file against the root key that opened the keystore, without what the user has for it; WHY is for a person. */
 enum slot_state slot_compare(const void *data, const struct slot *, const struct session *, struct err *ret_why);
-/* The same of what is in DIR, and of the card of an anchor. */
+/* The same of what is in DIR, and of the half of an anchor. */
 enum slot_state root_slot_state(int dir, const struct soft_slot *, const struct session *, struct err *ret_why);
 
 /* The file of a slot of this keystore that holds ROOT, its own or another; GIVEN: what the user has for it. */

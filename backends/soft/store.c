@@ -12,7 +12,6 @@
 #include "lib/env.h"
 #include "lib/err.h"
 #include "lib/file.h"
-#include "erase.h"
 
 enum { READ_TRIES = 20 };	/* a reader takes no lock: it can meet two commits in one reading */
 
@@ -91,7 +90,7 @@ static int open_system(struct store *s, struct err *e)
 		return 0;
 	if (errno != ENOENT)
 		return err_sys(e, "cannot open keystore '%s'", s->dev->env->pks_dir);
-	r = store_check_erased(s->top, s->dev->env, e);
+	r = root_check_erased(s->top, s->dev->env, e);
 	return r < 0 ? r : not_initialised(s->dev->env, e);
 }
 
