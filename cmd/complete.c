@@ -45,6 +45,12 @@ static void print_words_of(const char *const *words)
 		puts(words[i]);
 }
 
+static void print_key_types(void)
+{
+	for (size_t i = 0; backends[i]; i++)
+		print_words_of(backends[i]->key_types);
+}
+
 /* Of a list with commas in it only the last one is still open: what is before it is part of each candidate. */
 static void print_policies(const char *last, bool wrap)
 {
@@ -63,6 +69,18 @@ static void print_candidates(struct hwkey *hw, const char *const *choices, enum 
 	switch (what) {
 	case COMPLETE_KEY:
 		print_keys(hw);
+		break;
+	case COMPLETE_KEY_OR_VOLUME:		/* which has a '/' in it */
+		if (strchr(last, '/')) {
+			puts("#file");
+			break;
+		}
+		print_keys(hw);
+		if (!*last)
+			puts("/\n./");
+		break;
+	case COMPLETE_KEY_TYPE:
+		print_key_types();
 		break;
 	case COMPLETE_DEVICE:
 		print_devices(hw, 0);
@@ -140,7 +158,7 @@ static const struct opt *option_of_value(const struct opt_group *g, size_t n, in
 static const char *const kinds[] = {
 	[COMPLETE_NONE] = "none", [COMPLETE_FILE] = "file", [COMPLETE_DIR] = "dir", [COMPLETE_KEY] = "ask",
 	[COMPLETE_DEVICE] = "ask", [COMPLETE_STORE] = "ask", [COMPLETE_VOLUME] = "file", [COMPLETE_OBJECT] = "none",
-	[COMPLETE_CONSUMER] = "ask",
+	[COMPLETE_CONSUMER] = "ask", [COMPLETE_KEY_OR_VOLUME] = "ask", [COMPLETE_KEY_TYPE] = "ask",
 	[COMPLETE_POLICY] = "ask", [COMPLETE_WRAP_POLICY] = "ask",
 };
 

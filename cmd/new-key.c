@@ -2,6 +2,7 @@
 #include "new-key.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool makes_type(const struct backend *b, const char *type)
@@ -10,6 +11,17 @@ static bool makes_type(const struct backend *b, const char *type)
 		if (!type || !strcmp(b->key_types[i], type))
 			return true;
 	return false;
+}
+
+static int bad_type(const char *type, struct err *e)
+{
+	char list[200] = "";
+
+	for (size_t i = 0; backends[i]; i++)
+		for (size_t j = 0; backends[i]->key_types && backends[i]->key_types[j]; j++)
+			(void)snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", *list ? ", " : "",
+				       backends[i]->key_types[j]);
+	return err_set(e, EINVAL, "invalid --type '%.40s': one of %s", type, list);
 }
 
 /* The first usable device (in order of preference) that makes TYPE. */
@@ -32,7 +44,7 @@ static int select_by_type(struct hwkey *hw, const char *type, struct device **re
 		if (makes_type(backends[i], type))
 			return err_set(e, ENODEV, "no device for keys of type '%s' here; see 'hwkey doctor'", type);
 	if (type)
-		return err_set(e, EINVAL, "invalid --type '%s'", type);
+		return bad_type(type, e);
 	return err_set(e, ENODEV, "no device online that makes keys; see 'hwkey doctor'");
 }
 

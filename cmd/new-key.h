@@ -12,7 +12,8 @@ struct new_key {		/* options of both commands */
 };
 
 #define NEW_KEY_OPTS(s) \
-	OPT_STR(s, key.type, "type", 't', "TYPE", "Type of the key (default: the strongest usable here)"), \
+	OPT_STR(s, key.type, "type", 't', "TYPE", "Type of the key (default: the strongest usable here)", \
+		.complete = COMPLETE_KEY_TYPE), \
 	OPT_STR(s, key.device, "device", 'd', "ID", "Trust source that protects it", .complete = COMPLETE_DEVICE), \
 	PKS_OPTS_WRAP(s, key.wrapping_key, key.policy), \
 	OPT_FLAG(s, key.xts, "xts", 'x', "Two keys, for XTS"), \

@@ -233,7 +233,7 @@ const struct cmd cmd_secure_erase = {
 	.summary = "Destroy what opens the data, and say what remains",
 	.opts = opts,
 	.max_args = 1,
-	.complete = { COMPLETE_KEY },
+	.complete = { COMPLETE_KEY_OR_VOLUME },
 	.needs = NEED_ALL_DEVICES | NEED_REPO | SHOWS,
 	.run = run,
 };

@@ -26,7 +26,7 @@ _hwkey_offer()
 	for w; do
 		[[ $w == "$cur"* ]] && COMPREPLY+=("$w")
 	done
-	if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]]; then
+	if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=/] ]]; then
 		compopt -o nospace
 	fi
 }
@@ -35,7 +35,11 @@ _hwkey_ask()
 {
 	local -a words
 	mapfile -t words < <(hwkey --complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-	_hwkey_offer "${words[@]}"
+	if [[ ${words[0]-} == '#file' ]]; then
+		_hwkey_kind file
+	else
+		_hwkey_offer "${words[@]}"
+	fi
 }
 
 # _hwkey_kind KIND: what a word is, as 'hwkey --complete' names it

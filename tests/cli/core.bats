@@ -50,7 +50,11 @@ setup() { load helpers; }
 	[ "$(hwkey --complete generate --device '')" = local ]
 	[ "$(hwkey --complete generate --device=)" = local ]
 	[ "$(hwkey --complete generate --volume-type '')" = $'luks2\nplain' ]
+	[ "$(hwkey --complete generate --type '')" = local ]
 	[ "$(hwkey --complete wrap name '')" = '#file' ]
+	[ "$(hwkey --complete secure-erase '')" = $'disk1\n/\n./' ]	# a key, or what has a '/' in it
+	[ "$(hwkey --complete secure-erase di)" = disk1 ]
+	[ "$(hwkey --complete secure-erase ./di)" = '#file' ]
 	[ -z "$(hwkey --complete generate name '')" ]
 	[ "$(hwkey --complete pks-lock '')" = $'firmware\nbootloader\nos' ]
 	[ -z "$(hwkey --complete pks-lock os '')" ]
@@ -93,10 +97,13 @@ setup() { load helpers; }
 		source $build/hwkey.bash
 		COMP_WORDS=(hwkey validate d) COMP_CWORD=2
 		_hwkey && echo "\${COMPREPLY[@]}"
+		compopt() { echo "compopt \$*"; }
+		COMP_WORDS=(hwkey secure-erase /de) COMP_CWORD=2
+		_hwkey && echo "\${#COMPREPLY[@]}"
 	EOF
 	run strace -f -qq -e trace=execve -o "$BATS_TEST_TMPDIR/trace" bash "$BATS_TEST_TMPDIR/t.bash"
-	[ "$output" = disk1 ]
-	[ "$(grep -c 'hwkey.*--complete' "$BATS_TEST_TMPDIR/trace")" -eq 1 ]
+	[ "$output" = $'disk1\ncompopt -o default\n0' ]
+	[ "$(grep -c 'hwkey.*--complete' "$BATS_TEST_TMPDIR/trace")" -eq 2 ]
 }
 
 @test "zsh and fish completions load and offer commands" {
