@@ -15,6 +15,7 @@ HWKEY = os.path.join(BUILD, "hwkey")
 FAULTAT = os.path.join(BUILD, "fault", "faultat")
 NAIVE = os.path.join(BUILD, "fault", "naive")
 LIMIT = 60  # seconds that any one command may take
+TPMS = {}  # variables that name those there are
 
 
 def scratch():
@@ -112,6 +113,7 @@ def environment(work):
         "LC_ALL": "C",
         "HOME": work,
         "TMPDIR": os.path.dirname(work),
+        **TPMS,
     }
 
 

@@ -14,8 +14,8 @@
  *
  * RECORD gets all bytes of both directions. LOG gets a line for each command, "N NAME REQUEST RESPONSE RC", its sizes in
  * bytes and the response code in hex, with the fault's name at the end of the line; then what differs in the TPM from
- * before: "left HANDLE", "gone HANDLE", or "untold HANDLE" for what is left but was never told to COMMAND, because of the
- * fault. Sessions and transient objects that are left are flushed then, as a resource manager does.
+ * before: "left HANDLE", "gone HANDLE", or "untold HANDLE" for what is left because of the fault: COMMAND was never told of
+ * it, or tried to flush it. Sessions and transient objects that are left are flushed then, as a resource manager does.
  *
  * Exit status: COMMAND's, 128 + signal if it was killed, 124 after TPMAT_SECONDS (default 20), 125 if this program fails.
  */
@@ -220,6 +220,11 @@ static bool spoil(enum how how, struct message *m)
 	return true;
 }
 
+static void untell(struct proxy *p, uint32_t handle)
+{
+	p->untold.handle[p->untold.n++ % HANDLES_MAX] = handle;
+}
+
 static void log_command(struct proxy *p, uint32_t code, size_t request, const struct message *answer, enum how how)
 {
 	if (p->log)
@@ -244,6 +249,8 @@ static bool exchange(struct proxy *p, int client, int tpm)
 	request = m.len;
 	if (p->record)
 		fwrite(m.data, 1, m.len, p->record);
+	if (how && code == TPM2_CC_FlushContext)
+		untell(p, be32(m.data + HEADER));
 	if (how == RC || how == REFUSE) {
 		m.len = how == RC ? HEADER : 0;
 		memcpy(m.data, (const unsigned char[HEADER]){ 0x80, 0x01, 0, 0, 0, HEADER }, HEADER);
@@ -255,7 +262,7 @@ static bool exchange(struct proxy *p, int client, int tpm)
 		if (p->record)
 			fwrite(m.data, 1, m.len, p->record);
 		if (how && creates(code) && be32(m.data + 6) == 0)
-			p->untold.handle[p->untold.n++ % HANDLES_MAX] = be32(m.data + HEADER);
+			untell(p, be32(m.data + HEADER));
 		if (how)
 			goes_on = spoil(how, &m);
 	}
