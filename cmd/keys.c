@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/tpm-token.h"
+
 enum { NAME, TYPE, BITS, XTS, VOLUMES, DESCRIPTION, CREATED, CHANGED, REWRAPPED, VOLUME_TYPE, SECTOR_SIZE, APQNS, PATTERN,
        MASTER_KEY, CIPHER, IV_MODE, POLICY, FILE_NAME, SIZE, STAGED, PASSPHRASE, OTHER, N_COLUMNS, N_TIMES = 3 };
 
@@ -97,10 +99,21 @@ static void take_props(struct props *p, const char **v, char (*times)[21])
 		v[TYPE] = key_type_name(KEY_CCA_AESDATA);		/* of zkey's first version */
 }
 
+static void format_policy(const struct key *key, const struct blob *token, char *ret, size_t size)
+{
+	AUTO_TPM_TOKEN struct tpm_token t = { 0 };
+	struct err ignored;
+
+	if (key->type != KEY_TPM2)
+		pks_policy_format(key->policy, '\n', ret, size);
+	else if (tpm_token_parse(token->data, token->len, &t, &ignored) == 0)
+		tpm_policy_describe(&t.policy, ret, size);
+}
+
 int key_row(const struct hwkey *hw, struct out *out, struct entry *entry, struct err *e)
 {
 	char bits[16], size[16], master[2 * sizeof(((struct key *)0)->pattern) + 1] = "", file[4096], pass[4096];
-	char policy[64];
+	char policy[1024] = "";
 	char times[N_TIMES][21];
 	const char *v[N_COLUMNS] = { [NAME] = entry->name, [FILE_NAME] = file, [SIZE] = size,
 				     [STAGED] = entry->staged.len ? "1" : "0" };
@@ -123,8 +136,8 @@ int key_row(const struct hwkey *hw, struct out *out, struct entry *entry, struct
 		v[BITS] = key.bits ? bits : NULL;
 		v[XTS] = key.xts ? "1" : "0";
 		v[MASTER_KEY] = master;
-		pks_policy_format(key.policy, '\n', policy, sizeof(policy));
-		v[POLICY] = key.policy ? policy : NULL;
+		format_policy(&key, &entry->token, policy, sizeof(policy));
+		v[POLICY] = policy[0] ? policy : NULL;
 	}
 	if (entry->has_passphrase)
 		v[PASSPHRASE] = pass;

@@ -169,25 +169,6 @@ int device_of_backend(struct device *list, const char *name, struct device **ret
 	return err_set(e, ENODEV, "trust source '%s' is not on this machine", name);
 }
 
-int device_of_key(struct device *list, const struct blob *token, struct device **ret, const struct key_ops **ret_ops,
-		  struct err *e)
-{
-	const struct backend_ops *ops;
-	struct device *dev;
-	struct key key;
-	int r = key_parse(token->data, token->len, &key, e);
-
-	if (r == 0)
-		r = device_of_backend(list, key_type_backend(key.type), &dev, e);
-	if (r == 0)
-		r = backend_ops(dev, &ops, e);
-	if (r < 0)
-		return r;
-	*ret = dev;
-	*ret_ops = ops->key;
-	return 0;
-}
-
 int backend_ops(const struct device *dev, const struct backend_ops **ret, struct err *e)
 {
 	const void *table;

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
-/* What can be said of a secure key without opening it. Layouts of CCA, EP11 and UV tokens: Linux, drivers/s390/crypto. */
+/*
+ * What can be said of a secure key without opening it, and who opens it. Layouts of CCA, EP11 and UV tokens: Linux,
+ * drivers/s390/crypto.
+ */
 #include "token.h"
 
 #include <errno.h>
+#include <sha2.h>
 #include <string.h>
 
+#include "backend.h"
 #include "blob.h"
 #include "cleanup.h"
 #include "err.h"
+#include "tpm-token.h"
 
 enum { AESDATA = 64, AESCIPHER = 136, EP11_OLD = 320, EP11_HEADER = 16, EP11 = EP11_HEADER + EP11_OLD, PVSECRET = 44 };
 
@@ -128,8 +134,30 @@ static int parse_local(const unsigned char *p, size_t len, struct key *ret, stru
 	return 0;
 }
 
+static int parse_tpm(const unsigned char *p, size_t len, struct key *ret, struct err *e)
+{
+	AUTO_TPM_TOKEN struct tpm_token t = { 0 };
+	struct key k = { .type = KEY_TPM2, .pattern_len = SHA256_DIGEST_LENGTH };
+	SHA2_CTX ctx;
+	int r = tpm_token_parse(p, len, &t, e);
+
+	if (r < 0)
+		return r;
+	if (t.kind != TOKEN_KEY)
+		return err_set(e, EBADMSG, "sealed data, not a key");
+	k.bits = t.bits * (t.xts ? 2 : 1);
+	k.xts = t.xts;
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, t.parent.data, t.parent.len);
+	SHA256Final(k.pattern, &ctx);
+	*ret = k;
+	return 0;
+}
+
 int key_parse(const void *data, size_t len, struct key *ret, struct err *e)
 {
+	if (tpm_token_is(data, len))
+		return parse_tpm(data, len, ret, e);
 	if (len >= 8 && !memcmp(data, "HWKEYTOK", 8))
 		return parse_local(data, len, ret, e);
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
@@ -145,6 +173,7 @@ static const struct { const char *name, *backend; } types[] = {
 	[KEY_CCA_AESCIPHER] = { "CCA-AESCIPHER", "cex" },
 	[KEY_EP11_AES] = { "EP11-AES", "cex" },
 	[KEY_PVSECRET] = { "PVSECRET-AES", "uv" },
+	[KEY_TPM2] = { "HWKEY-TPM2", "tpm2" },
 };
 
 const char *key_type_name(enum key_type type)
@@ -155,4 +184,23 @@ const char *key_type_name(enum key_type type)
 const char *key_type_backend(enum key_type type)
 {
 	return types[type].backend;
+}
+
+int device_of_key(struct device *list, const struct blob *token, struct device **ret, const struct key_ops **ret_ops,
+		  struct err *e)
+{
+	const struct backend_ops *ops;
+	struct device *dev;
+	struct key key;
+	int r = key_parse(token->data, token->len, &key, e);
+
+	if (r == 0)
+		r = device_of_backend(list, key_type_backend(key.type), &dev, e);
+	if (r == 0)
+		r = backend_ops(dev, &ops, e);
+	if (r < 0)
+		return r;
+	*ret = dev;
+	*ret_ops = ops->key;
+	return 0;
 }

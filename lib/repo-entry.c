@@ -256,7 +256,8 @@ const char *entry_time(const char *text, char ret[21])
 
 static int fill(struct entry *entry, const struct key *key, const struct entry_about *about, struct err *e)
 {
-	int r = props_set(&entry->props, "cipher", key->type == KEY_LOCAL ? "aes" : "paes", e);
+	bool clear = key->type == KEY_LOCAL || key->type == KEY_TPM2;	/* what they open, dm-crypt has in clear */
+	int r = props_set(&entry->props, "cipher", clear ? "aes" : "paes", e);
 
 	if (r == 0)
 		r = props_set(&entry->props, "iv-mode", "plain64", e);

@@ -42,20 +42,20 @@ bool token_policy_is_valid(uint32_t policy);
 int token_parse(const void *data, size_t len, struct token *ret, struct err *e);
 void token_format_header(const struct token *, unsigned char ret[TOKEN_HEADER]);
 
-enum key_type { KEY_UNKNOWN, KEY_LOCAL, KEY_CCA_AESDATA, KEY_CCA_AESCIPHER, KEY_EP11_AES, KEY_PVSECRET };
+enum key_type { KEY_UNKNOWN, KEY_LOCAL, KEY_CCA_AESDATA, KEY_CCA_AESCIPHER, KEY_EP11_AES, KEY_PVSECRET, KEY_TPM2 };
 
 struct key {				/* what can be said of a .skey file without opening it */
 	enum key_type type;
 	unsigned bits;			/* of the clear key in all (an XTS pair counts twice); 0: not told */
 	bool xts;
 	uint32_t policy;		/* as of a token, 0 for those of others */
-	unsigned char pattern[32];	/* master-key pattern, or wrapping-key id */
+	unsigned char pattern[32];	/* master-key pattern, wrapping-key id, digest of the parent's Name */
 	size_t pattern_len;
 };
 
 /* EBADMSG if no known type. KEY_UNKNOWN is never returned with 0. */
 int key_parse(const void *data, size_t len, struct key *ret, struct err *e);
 const char *key_type_name(enum key_type);	/* as in .info: "HWKEY-LOCAL", "CCA-AESDATA", ... */
-const char *key_type_backend(enum key_type);	/* whose backend opens it: "soft", "cex" */
+const char *key_type_backend(enum key_type);	/* whose backend opens it: "soft", "cex", "tpm2" */
 
 #endif

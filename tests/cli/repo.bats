@@ -28,6 +28,20 @@ hash_is_right() { [ "$(tail -n 1 "$1")" = "$(hash "$1")" ]; }
 
 set_hash() { local line; line=$(hash "$1"); sed -i '/^__hash__=/d' "$1"; echo "$line" >> "$1"; }
 
+@test "repository: what a TPM has wrapped is listed without one" {
+	token=$top/tests/fuzz/corpus/key/tpm2
+	hwkey import t "$token"
+	[ "$(hwkey show t --json | jq -c '.keys[0] | [.type, .bits, .xts, .cipher, .policy]')" = \
+		'["HWKEY-TPM2",512,true,"aes",["PCR 7 (secure boot state) of sha256, and a PIN"]]' ]
+	[ "$(hwkey list --type tpm2 --raw --noheadings --output name)" = t ]
+	[ "$(hwkey show t --raw --noheadings --output master-key)" = \
+		"$(printf '\0\43\0\13\0\3\4\162\0\0\1\2\3' | sha256sum | cut -d' ' -f1)" ]
+	hwkey export t - | cmp - "$token"
+	hwkey check
+	head -c -1 "$token" > "$BATS_TEST_TMPDIR/cut"
+	run -6 hwkey import u "$BATS_TEST_TMPDIR/cut"
+}
+
 @test "repository: zkey's keys are listed as they are" {
 	use_zkey_repository
 	before=$(state)

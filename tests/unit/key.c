@@ -146,7 +146,7 @@ static void own_token(void **state)
 static void names(void **state)
 {
 	(void)state;
-	for (enum key_type t = KEY_LOCAL; t <= KEY_PVSECRET; t++) {
+	for (enum key_type t = KEY_LOCAL; t <= KEY_TPM2; t++) {
 		assert_true(key_type_name(t)[0] != '\0');
 		assert_true(key_type_backend(t)[0] != '\0');
 	}
