@@ -160,11 +160,11 @@ check: deps all $(units) check-unit check-cli check-faults-quick check-kernel ##
 check-unit: all $(units)
 	@set -e; for t in $(units); do $(RUN) $$t; done
 
-check-cli: all
+check-cli: all $(B)/fault/tpmat
 	tests/named $(or $(CLI),tests/cli)
 
 # Faults and figures. What runs with other compilers or flags has a build tree of its own.
-fault_tools := $(B)/fault/faultat $(B)/fault/naive
+fault_tools := $(B)/fault/faultat $(B)/fault/naive $(B)/fault/tpmat
 $(B)/fault/%: tests/fault/%.c
 	$(call Q,LD)mkdir -p $(@D) && $(CC) -D_GNU_SOURCE $(warn) -O2 -o $@ $<
 
