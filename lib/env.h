@@ -20,7 +20,7 @@ struct env {
 	const char *pks_dir;	/* the local keystore: default /var/lib/hwkey/pks */
 	const struct secret *pks_password;	/* of the consumer at hand, given by name; NULL: see where it is */
 	const char *tcti;	/* TPMs by tpm2-tss' names, "swtpm:path=/x", with spaces between: tpm0, ...; NULL: /dev */
-	const char *pcr_signature;	/* JSON of signed PCR policies; NULL: where systemd keeps it */
+	const char *pcr_signature;	/* path of a JSON of signed PCR policies; NULL: where systemd keeps it */
 	bool keystore_create;	/* first use may create the local keystore (false at boot, in the plug-in) */
 	/* Asked before that: an error where there was one, which is missing. NULL: 0. */
 	int (*keystore_may_create)(const struct env *, struct err *e);

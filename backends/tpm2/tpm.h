@@ -83,9 +83,27 @@ void pcr_selection(const struct tpm_branch *, TPML_PCR_SELECTION *ret);
 
 /* --- policy.c -------------------------------------------------------------------------------------------------- */
 
-/* In software: the digest that the object gets. Pure. */
+/* In software: the digest that the object gets. All of this file is pure. */
 int policy_digest(const struct tpm_policy *, TPM2B_DIGEST *ret, struct err *e);
-/* In the TPM, in a policy session: what policy_digest() computed, or EPERM that says which PCRs differ. */
+/* The digests of the branches, which PolicyOR takes. */
+int policy_branch_digests(const struct tpm_policy *, TPML_DIGEST *ret, struct err *e);
+/* Of PolicyPCR alone, which is what is signed. */
+int policy_pcr_digest(const struct tpm_branch *, TPM2B_DIGEST *ret, struct err *e);
+/* Of a branch's values, which PolicyPCR takes. */
+int pcr_digest(const struct tpm_branch *, TPM2B_DIGEST *ret, struct err *e);
+/* Nothing but the TPM: such an object has the policy that it can only be unsealed. */
+static inline bool policy_is_empty(const struct tpm_policy *p)
+{
+	return !p->public_key.len && !p->n_branches && !p->pin;
+}
+
+/* --- satisfy.c ------------------------------------------------------------------------------------------------- */
+
+/*
+ * In the TPM, in a policy session: what policy_digest() computed, or EPERM that says which PCRs differ. EAGAIN: PCRs were
+ * extended meanwhile, so it is to be done again in a new session; the same where a later command says
+ * TPM2_RC_PCR_CHANGED.
+ */
 int policy_satisfy(struct tpm *, ESYS_TR session, const struct tpm_policy *, struct err *e);
 /* From what the user wants: reads PCRs, signatures' key and predicted values. RET must be all zero. */
 int policy_make(struct tpm *, const struct tpm_params *, struct tpm_policy *ret, struct err *e);
@@ -97,18 +115,25 @@ int policy_explain(struct tpm *, const struct tpm_policy *, struct examination *
 struct pcr_signature {			/* one entry that fits */
 	TPM2B_DIGEST policy;		/* what was signed */
 	struct blob signature;
+	unsigned known;			/* entries for this key, bank and PCRs, whatever the policy */
 };
+
+#define AUTO_PCR_SIGNATURE AUTO(pcr_signature_done)
+void pcr_signature_done(struct pcr_signature *);
 
 /*
  * {"sha256":[{"pcrs":[11],"pkfp":"<hex>","pol":"<hex>","sig":"<base64>"}]}: the entry for this key, bank, PCRs and, if
- * POLICY is not NULL, policy digest. ENOENT: none. pkfp: SHA-256 of the bare public key, of RSA PKCS#1's RSAPublicKey.
- * Pure.
+ * POLICY is not NULL, policy digest. ENOENT: none; EKEYREJECTED: it is there, but not by this key. pkfp: SHA-256 of the
+ * bare public key, of RSA PKCS#1's RSAPublicKey. Pure.
  */
 int pcr_signature_find(const char *json, const struct blob *public_key, enum tpm_bank, uint32_t pcrs,
 		       const TPM2B_DIGEST *policy, struct pcr_signature *ret, struct err *e);
+/* The JSON's text with a NUL, from env->pcr_signature or where systemd keeps it. ENOENT. */
+int pcr_signature_read(const struct env *, struct blob *ret, struct err *e);
 /* PEM to DER, and to a TPM's public area (RSA 2048, 3072, 4096 with SHA-256). Pure. */
 int signer_from_pem(const struct blob *pem, struct blob *ret_der, struct err *e);
 int signer_public(const struct blob *der, TPM2B_PUBLIC *ret, struct err *e);
+int signer_name(const struct blob *der, TPM2B_NAME *ret, struct err *e);
 
 /* --- seal.c: the sealed object and its token ------------------------------------------------------------------- */
 
