@@ -15,6 +15,7 @@ static const struct opt opts[] = {
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct generate *o = values;
+	AUTO_WRAP_GIVEN struct wrap_given given = { 0 };
 	AUTO_BLOB struct blob token = { 0 };
 	const struct key_ops *ops;
 	struct key_params params;
@@ -22,7 +23,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	int r = new_key_check(hw, &o->key, args->argv[0], e);
 
 	if (r == 0)
-		r = new_key_device(hw, &o->key, &dev, &ops, &params, e);
+		r = new_key_device(hw, &o->key, &dev, &ops, &params, &given, e);
 	if (r == 0)
 		r = ops->generate(dev, &params, &token, e);
 	return r < 0 ? r : new_key_store(hw, &o->key, args->argv[0], dev, ops, &token, e);

@@ -2,78 +2,27 @@
 #include "new-key.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-static bool makes_type(const struct backend *b, const char *type)
-{
-	for (size_t i = 0; b->key_types && b->key_types[i]; i++)
-		if (!type || !strcmp(b->key_types[i], type))
-			return true;
-	return false;
-}
-
-static int bad_type(const char *type, struct err *e)
-{
-	char list[200] = "";
-
-	for (size_t i = 0; backends[i]; i++)
-		for (size_t j = 0; backends[i]->key_types && backends[i]->key_types[j]; j++)
-			(void)snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", *list ? ", " : "",
-				       backends[i]->key_types[j]);
-	return err_set(e, EINVAL, "invalid --type '%.40s': one of %s", type, list);
-}
-
-/* The first usable device (in order of preference) that makes TYPE. */
-static int select_by_type(struct hwkey *hw, const char *type, struct device **ret, struct err *e)
-{
-	const struct device *unusable = NULL;
-
-	for (struct device *d = hw->devices; d; d = d->next) {
-		if (!(d->roles & ROLE_KEY) || !makes_type(d->backend, type))
-			continue;
-		if (d->state == DEVICE_ONLINE) {
-			*ret = d;
-			return 0;
-		}
-		unusable = d;
-	}
-	if (unusable)
-		return err_set(e, ENODEV, "device '%s' is not usable: %s", unusable->id, unusable->why);
-	for (size_t i = 0; type && backends[i]; i++)
-		if (makes_type(backends[i], type))
-			return err_set(e, ENODEV, "no device for keys of type '%s' here; see 'hwkey doctor'", type);
-	if (type)
-		return bad_type(type, e);
-	return err_set(e, ENODEV, "no device online that makes keys; see 'hwkey doctor'");
-}
-
 int new_key_device(struct hwkey *hw, const struct new_key *o, struct device **ret_dev, const struct key_ops **ret_ops,
-		   struct key_params *ret_params, struct err *e)
+		   struct key_params *ret_params, struct wrap_given *given, struct err *e)
 {
 	const struct backend_ops *ops;
-	struct wrap_params wrap;
-	int r = pks_wrap_params(o->wrapping_key, o->policy, &wrap, e);
+	int r = wrap_device(hw, ROLE_KEY, o->type, o->device, &o->must, ret_dev, e);
 
-	if (r < 0)
-		return r;
-	if (o->device)
-		r = device_select(hw->devices, ROLE_KEY, o->device, ret_dev, e);
-	else
-		r = select_by_type(hw, o->type, ret_dev, e);
-	if (r == 0 && !makes_type((*ret_dev)->backend, o->type))
-		r = err_set(e, EINVAL, "device '%s' does not make keys of type '%s'", (*ret_dev)->id, o->type);
 	if (r == 0 && o->bits && o->bits != 128 && o->bits != 192 && o->bits != 256)
 		r = err_set(e, EINVAL, "--bits is 128, 192 or 256, not %u", o->bits);
 	if (r == 0 && o->xts && o->bits == 192)
 		r = err_set(e, EINVAL, "there is no XTS with keys of 192 bits");
 	if (r == 0)
 		r = backend_ops(*ret_dev, &ops, e);
+	if (r == 0)
+		r = wrap_given_take(hw, &o->must, given, e);
 	if (r < 0)
 		return r;
 	*ret_ops = ops->key;
 	*ret_params = (struct key_params){
-		.wrap = wrap,
+		.wrap = given->params,
 		.type = o->type ? o->type : (*ret_dev)->backend->key_types[0],
 		.bits = o->bits ? o->bits : 256,
 		.xts = o->xts,
@@ -118,8 +67,10 @@ static int check_in_repo(struct hwkey *hw, const struct new_key *o, const char *
 int new_key_check(struct hwkey *hw, const struct new_key *o, const char *name, struct err *e)
 {
 	AUTO_ENTRY struct entry entry = { 0 };
-	int r = make_entry(o, name, &(struct key){ .type = KEY_LOCAL }, NULL, &entry, e);
+	int r = wrap_options_check(&o->must, e);
 
+	if (r == 0)
+		r = make_entry(o, name, &(struct key){ .type = KEY_LOCAL }, NULL, &entry, e);
 	if (r == 0)
 		r = repo_open(&hw->repo, hw->repo_path, 0, e);
 	if (r == 0)

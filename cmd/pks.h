@@ -70,12 +70,6 @@ int pks_policy_parse(const char *list, uint32_t *ret, struct err *e);
 /* --wrapping-key and --policy of what is wrapped. EINVAL. */
 int pks_wrap_params(const char *wrapping_key, const char *policy, struct wrap_params *ret, struct err *e);
 
-#define PKS_OPTS_WRAP(s, key, pol) \
-	OPT_STR(s, key, "wrapping-key", 0, "LABEL", "Under this one of pks-genkey (default: the trust source's own)", \
-		.complete = COMPLETE_OBJECT), \
-	OPT_STR(s, pol, "policy", 0, "NAME,...", \
-		"What must hold to open it: ossecbootaudit, ossecbootenforce, pwset", .complete = COMPLETE_WRAP_POLICY)
-
 /* The store itself as one record. */
 int pks_show_info(struct hwkey *, const struct device *, const struct store_ops *, struct err *e);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "pks.h"
+#include "wrap-params.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 #include "lib/output.h"
 #include "lib/seal/seal.h"
 
-struct values { char *output, *device, *label, *wrapping_key, *policy; bool force, force_tty; };
+struct values { char *output, *device, *label; struct wrap_options must; bool force, force_tty; };
 CMD_OPTS(struct values);
 
 static const struct opt opts[] = {
@@ -18,7 +18,9 @@ static const struct opt opts[] = {
 	OPT_STR(struct values, device, "device", 'd', "ID", "Seal with this trust source (default: the first that can)",
 		.complete = COMPLETE_DEVICE),
 	OPT_STR(struct values, label, "label", 'l', "TEXT", "Say in the header, readable by all, what this is"),
-	PKS_OPTS_WRAP(struct values, wrapping_key, policy),
+	WRAP_OPTS_KEYSTORE(struct values, must),
+	WRAP_OPTS_TPM(struct values, must, "pcr-values"),
+	WRAP_OPT_DEVICE_KEY(struct values, must),
 	OPT_FLAG(struct values, force, "force", 'f', "Replace FILE if it exists"),
 	OPT_FLAG(struct values, force_tty, "force-tty", 0, "Write binary data even to a terminal"),
 	{ 0 }
@@ -32,24 +34,26 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	const struct backend_ops *ops;
 	const struct seal_module *m;
 	const void *module;
-	struct wrap_params wrap;
+	AUTO_WRAP_GIVEN struct wrap_given given = { 0 };
 	struct device *dev;
-	int r = pks_wrap_params(o->wrapping_key, o->policy, &wrap, e);
+	int r = wrap_options_check(&o->must, e);
 
 	if (r < 0)
 		return r;
 	if (!to_file && !o->force_tty && isatty(STDOUT_FILENO))
 		return err_set(e, EACCES, "will not write binary data to a terminal: use --output or a pipe");
 	(void)signal(SIGPIPE, SIG_IGN);		/* a reader that went away is an error with a message */
-	r = device_select(hw->devices, ROLE_SEAL, o->device, &dev, e);
+	r = wrap_device(hw, ROLE_SEAL, NULL, o->device, &o->must, &dev, e);
 	if (r == 0)
 		r = backend_ops(dev, &ops, e);
 	if (r == 0)
 		r = module_load("seal", &module, e);
+	if (r == 0)
+		r = wrap_given_take(hw, &o->must, &given, e);
 	if (r < 0)
 		return r;
 	m = module;
-	r = m->seal(dev, ops->seal, &wrap, args->argc ? args->argv[0] : NULL, o->label, &to, e);
+	r = m->seal(dev, ops->seal, &given.params, args->argc ? args->argv[0] : NULL, o->label, &to, e);
 	if (r == -EEXIST && to_file && !o->force)
 		r = err_set(e, EEXIST, "output '%s' exists already; --force replaces it", o->output);
 	return r;

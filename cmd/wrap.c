@@ -30,6 +30,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 {
 	const struct wrap *o = values;
 	AUTO_SECRET struct secret clear = { 0 };
+	AUTO_WRAP_GIVEN struct wrap_given given = { 0 };
 	AUTO_BLOB struct blob token = { 0 };
 	const struct key_ops *ops;
 	struct key_params params;
@@ -39,7 +40,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r == 0)
 		r = read_secret_file(args->argv[1], CLEAR_MAX, &clear, e);
 	if (r == 0)
-		r = new_key_device(hw, &o->key, &dev, &ops, &params, e);
+		r = new_key_device(hw, &o->key, &dev, &ops, &params, &given, e);
 	if (r == 0)
 		r = set_bits(&clear, &params, e);
 	if (r == 0 && !ops->wrap)

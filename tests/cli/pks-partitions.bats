@@ -76,7 +76,7 @@ of() { hwkey pks-config --store "$1" --json | jq -c ".keystore[0].$2"; }
 	fails 2 'show nothing' hwkey pks-config --create --store b --json
 	install -D /dev/null "$HWKEY_SYSROOT/sys/class/tpm/tpm0/tpm_version_major"
 	echo 2 >"$HWKEY_SYSROOT/sys/class/tpm/tpm0/tpm_version_major"
-	fails 7 "device 'tpm0' (tpm) has that name" make tpm0
+	fails 7 "device 'tpm0' (tpm2) has that name" make tpm0
 }
 
 @test "pks: a bad name or size makes no keystore at all" {
