@@ -230,16 +230,26 @@ int anchor_heal(int dir, const struct session *session, bool asked, struct err *
 	return r < 0 ? err_prefix(e, "cannot write the anchor") : 0;
 }
 
-void anchor_path(int dir, char ret[ANCHOR_PATH_MAX + 1])
+/* RET is empty where there is no slot, or a damaged one. Who cannot read it does not know whose a half is. */
+static int anchor_find(int dir, char ret[ANCHOR_PATH_MAX + 1], struct err *e)
 {
 	AUTO_SECRET struct secret file = { 0 };
-	struct err dropped;
 	struct anchor a;
 	struct slot s;
+	int r = anchor_load(dir, &file, &s, &a, e);
 
-	ret[0] = '\0';
-	if (anchor_load(dir, &file, &s, &a, &dropped) == 0)
+	if (r == 0)
 		memcpy(ret, a.path, sizeof(a.path));
+	else
+		ret[0] = '\0';
+	return r == -ENOENT || r == -EBADMSG ? 0 : r;
+}
+
+void anchor_path(int dir, char ret[ANCHOR_PATH_MAX + 1])
+{
+	struct err dropped;
+
+	(void)anchor_find(dir, ret, &dropped);
 }
 
 bool anchor_is_apart(int dir)
@@ -252,7 +262,7 @@ bool anchor_is_apart(int dir)
 	return anchor_load(dir, &file, &s, &a, &dropped) == 0 && a.apart;
 }
 
-void anchor_erase(int dir, char ret_path[ANCHOR_PATH_MAX + 1])
+bool anchor_erase(int dir)
 {
 	AUTO_SECRET struct secret file = { 0 };
 	AUTO_BLOB struct blob half_file = { 0 };
@@ -261,14 +271,9 @@ void anchor_erase(int dir, char ret_path[ANCHOR_PATH_MAX + 1])
 	struct slot s, half;
 	struct anchor a;
 
-	ret_path[0] = '\0';
-	if (anchor_load(dir, &file, &s, &a, &dropped) < 0)
-		return;
-	memcpy(ret_path, a.path, sizeof(a.path));
-	if (anchor_open(dir, &a, &at, &dropped) == 0 && half_read(&at, &half_file, &half, &dropped) == 0 &&
-	    !memcmp(half.system, s.system, UUID_SIZE) && file_wipe_at(at.dir, at.name, &dropped) == 0 &&
-	    dir_sync(at.dir, &dropped) == 0)
-		ret_path[0] = '\0';
+	return anchor_load(dir, &file, &s, &a, &dropped) == 0 && anchor_open(dir, &a, &at, &dropped) == 0 &&
+	       half_read(&at, &half_file, &half, &dropped) == 0 && !memcmp(half.system, s.system, UUID_SIZE) &&
+	       file_wipe_at(at.dir, at.name, &dropped) == 0 && dir_sync(at.dir, &dropped) == 0;
 }
 
 /* --- changing it ------------------------------------------------------------------------------------------------- */
@@ -323,7 +328,8 @@ int anchor_set(const struct device *dev, int dir, const struct session *session,
 	char old[ANCHOR_PATH_MAX + 1];
 	int r = check_path(path, e);
 
-	anchor_path(dir, old);
+	if (r == 0)
+		r = anchor_find(dir, old, e);
 	if (r == 0)
 		r = place_open(path, &at, e);
 	if (r == 0)
@@ -351,10 +357,10 @@ int anchor_set(const struct device *dev, int dir, const struct session *session,
 int anchor_remove(const struct device *dev, int dir, const struct session *session, struct err *e)
 {
 	char path[ANCHOR_PATH_MAX + 1];
-	int r;
+	int r = anchor_find(dir, path, e);
 
-	anchor_path(dir, path);
-	r = root_slot_remove(dir, root_slot_find("anchor"), session, e);
+	if (r == 0)
+		r = root_slot_remove(dir, root_slot_find("anchor"), session, e);
 	if (r == 0 && path[0])
 		half_remove(dev, path, session);
 	return r;

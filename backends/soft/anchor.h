@@ -38,7 +38,7 @@ int anchor_heal(int dir, const struct session *, bool asked, struct err *e);
 void anchor_path(int dir, char ret[ANCHOR_PATH_MAX + 1]);
 /* Not on the keystore's own file system, as far as the slot can be read. */
 bool anchor_is_apart(int dir);
-/* Overwrites and removes the half, without opening anything; PATH is left empty if there is none any more. */
-void anchor_erase(int dir, char ret_path[ANCHOR_PATH_MAX + 1]);
+/* Overwrites and removes the half, without opening anything. False: it may be there still. */
+bool anchor_erase(int dir);
 
 #endif

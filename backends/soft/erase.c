@@ -284,12 +284,10 @@ static int open_either(const struct env *env, int *ret_top, int *ret_dir, bool *
 /* The anchor first: its slot tells where it is. */
 static int carry_out(const struct env *env, int top, int dir, struct store_erased *found, struct err *e)
 {
-	char path[ANCHOR_PATH_MAX + 1];
 	struct err first = { 0 }, why;
 	int r;
 
-	anchor_erase(dir, path);
-	found->left = path[0];
+	found->left = found->anchor[0] && !anchor_erase(dir);
 	note_first(&first, wipe_dir(env, top, SOFT_NEW, &why), &why);
 	r = wipe_all(env, dir, false, &why);
 	if (found->done)			/* which tries again what failed */
@@ -344,6 +342,8 @@ int store_erase(const struct device *dev, unsigned flags, struct store_erased *r
 	anchor_path(p.dir, found.anchor);
 	if (!check && (strcmp(found.id, ret->id) != 0 || (found.anchor[0] && strcmp(found.anchor, ret->anchor) != 0)))
 		return err_set(e, EBUSY, "'%s' is another keystore now: nothing was erased", env->pks_dir);
+	if (!check)		/* what was confirmed is told of, whether its path can be read again or not */
+		memcpy(found.anchor, ret->anchor, sizeof(found.anchor));
 	r = found.begun || flags & ERASE_OTHERS ? 0 : check_others(dev, p.dir, e);
 	if (r < 0)
 		return r;

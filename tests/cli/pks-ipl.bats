@@ -198,6 +198,26 @@ anchored() {
 	[ ! -e "$store/root.anchor" ]
 }
 
+@test "anchor: where its slot cannot be read it is not given up, nor its half left behind in silence" {
+	anchored
+	for call in openat read; do
+		for n in 1 2 3 4; do
+			cp -a "$HWKEY_PKS_DIR" before
+			cp card/anchor half
+			fault=(-o /dev/null -P "$store/root.anchor" -e "inject=$call:error=EIO:when=$n")
+			if strace "${fault[@]}" hwkey pks-config --remove-slot anchor 2>said; then
+				[ ! -e card/anchor ]
+			else
+				cmp card/anchor half
+				[ -e "$store/root.anchor" ]
+			fi
+			rm -rf "$HWKEY_PKS_DIR"
+			mv before "$HWKEY_PKS_DIR"
+			mv half card/anchor
+		done
+	done
+}
+
 @test "anchor: where its medium is not mounted, nothing is written in its place" {
 	[ "$(stat -c %d /dev/shm)" != "$(stat -c %d .)" ] || skip 'no second file system here'
 	shm=$(mktemp -d /dev/shm/hwkey-anchor.XXXXXX)
