@@ -86,7 +86,9 @@ static int newest(struct hwkey *hw, const struct device *dev, const struct store
 		name_format(uuid, s.best, name, sizeof(name));
 		r = file_read_at(dir, name, PKS_BACKUP_MAX, &file, &why);
 		if (r == 0)
-			r = ops->backup_look(dev, &file, &info, &why);
+			r = ops->backup_look(dev, &file, NULL, &info, &why);
+		if (r == 0 && info.doubt[0])
+			r = err_set(&why, EXDEV, "%s", info.doubt);
 		if (r == 0 && info.generation == s.best)
 			return 0;
 		if (r < 0 && r != -ENOENT)

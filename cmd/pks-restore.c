@@ -9,10 +9,11 @@
 #include "lib/token.h"
 #include "lib/utc.h"
 
-struct opts { char *store, *passphrase_file, *tsk_file, *password_file; bool rollback, lose_keys, root_only; };
+struct opts { char *store, *passphrase_file, *tsk_file, *password_file; bool rollback, lose_keys, root_only, show; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
+	OPT_FLAG(struct opts, show, "show", 0, "Only show what FILE is, and whether it opens"),
 	OPT_FLAG(struct opts, rollback, "accept-rollback", 0, "Restore an older generation than is here"),
 	OPT_FLAG(struct opts, lose_keys, "accept-lost-keys", 0, "Restore without wrapping keys that are here, or needed"),
 	OPT_FLAG(struct opts, root_only, "root-key-only", 0, "Put back only what opens the keystore; the objects stay"),
@@ -22,6 +23,11 @@ static const struct opt opts[] = {
 	PKS_OPT_PASSWORD(struct opts, password_file),
 	PKS_OPT_STORE(struct opts, store),
 	{ 0 }
+};
+
+static const struct column columns[] = {
+	{ "UUID", OUT_STRING, false }, { "GENERATION", OUT_NUMBER, false }, { "TIME", OUT_STRING, false },
+	{ "SLOT", OUT_STRING, false }, { "STATUS", OUT_STRING, false }, { 0 }
 };
 
 struct needs { struct needed *v; char **names; size_t n; };
@@ -71,22 +77,44 @@ static int collect_needs(struct hwkey *hw, struct needs *ret, struct err *e)
 	return 0;
 }
 
-static int restore(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,
-		   const struct blob *file, struct err *e)
+/* UTC. */
+static const char *format_time(const struct backup_info *info, char ret[UTC_SIZE])
 {
-	const char *key_file = o->passphrase_file ? o->passphrase_file : o->tsk_file;
-	AUTO_SECRET struct secret given = { 0 };
+	struct err dropped;
+
+	return utc_format((time_t)info->time, ret, &dropped) < 0 ? NULL : ret;
+}
+
+/* GIVEN opens it; NULL: the keystore may tell. */
+static int show(struct hwkey *hw, const struct device *dev, const struct store_ops *ops, const struct blob *file,
+		const struct secret *given, struct err *e)
+{
+	AUTO_OUT struct out *out = NULL;
+	char generation[24], when[UTC_SIZE];
+	struct backup_info info;
+	int r = ops->backup_look(dev, file, given, &info, e);
+
+	if (r < 0)
+		return r;
+	hw->out.record = true;
+	(void)snprintf(generation, sizeof(generation), "%llu", (unsigned long long)info.generation);
+	r = out_open(&out, "backup", columns, &hw->out, e);
+	if (r == 0)
+		r = out_row(out, (const char *const[]){ info.uuid, generation, format_time(&info, when), info.slot,
+							info.doubt[0] ? info.doubt : "genuine" }, e);
+	return r < 0 ? r : out_print(out, e);
+}
+
+static int restore(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,
+		   const struct blob *file, const struct secret *given, struct err *e)
+{
 	AUTO(needs_done) struct needs needs = { 0 };
 	struct backup_info info;
-	struct restore how = { .flags = (o->rollback ? RESTORE_ROLLBACK : 0) | (o->lose_keys ? RESTORE_LOSE_KEYS : 0) |
-					(o->root_only ? RESTORE_ROOT : 0) };
+	struct restore how = { .given = given, .flags = (o->rollback ? RESTORE_ROLLBACK : 0) |
+					(o->lose_keys ? RESTORE_LOSE_KEYS : 0) | (o->root_only ? RESTORE_ROOT : 0) };
 	char when[UTC_SIZE];
 	int r = collect_needs(hw, &needs, e);
 
-	if (r == 0 && key_file) {
-		r = pks_read_password(key_file, &given, e);
-		how.given = &given;
-	}
 	if (r < 0)
 		return r;
 	how.needed = needs.v;
@@ -94,36 +122,49 @@ static int restore(struct hwkey *hw, const struct opts *o, const struct device *
 	r = ops->restore(dev, file, &how, &info, e);
 	if (r < 0)
 		return r == -EBUSY ? err_hint(e, "--accept-lost-keys restores it all the same") : r;
-	if (utc_format((time_t)info.time, when, e) < 0)
-		(void)snprintf(when, sizeof(when), "an unknown time");
 	if (o->root_only)
 		note(&hw->env, "the keystore opens again, with the %s of the backup", info.slot);
 	else
 		note(&hw->env, "generation %llu of %s is back: what was changed later is not in it",
-		     (unsigned long long)info.generation, when);
+		     (unsigned long long)info.generation, format_time(&info, when) ?: "an unknown time");
+	return 0;
+}
+
+static int check(const struct hwkey *hw, const struct opts *o, struct err *e)
+{
+	if (o->passphrase_file && o->tsk_file)
+		return err_set(e, EINVAL, "a backup opens with a passphrase or with a trusted system key, not with both");
+	if (o->show && (o->rollback || o->lose_keys || o->root_only || o->password_file))
+		return err_set(e, EINVAL, "--show changes nothing: leave out what is for restoring");
+	if (!o->show && shows_asked(&hw->out))
+		return err_set(e, EINVAL, "without --show nothing is shown: leave out --json, --output and the like");
 	return 0;
 }
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct opts *o = values;
-	AUTO_SECRET struct secret password = { 0 };
+	const char *key_file = o->passphrase_file ? o->passphrase_file : o->tsk_file;
+	AUTO_SECRET struct secret password = { 0 }, given = { 0 };
 	AUTO_BLOB struct blob file = { 0 };
 	const struct store_ops *ops;
 	struct device *dev;
-	int r = 0;
+	int r = check(hw, o, e);
 
-	if (o->passphrase_file && o->tsk_file)
-		return err_set(e, EINVAL, "a backup opens with a passphrase or with a trusted system key, not with both");
-	r = pks_open(hw, o->store, &dev, &ops, e);
+	if (r == 0)
+		r = pks_open(hw, o->store, &dev, &ops, e);
 	if (r == 0 && !ops->restore)
 		r = err_set(e, EOPNOTSUPP, "keystore '%s' cannot be restored", dev->id);
 	if (r == 0)
 		r = read_plain_file(args->argv[0], PKS_BACKUP_MAX, &file, e);
+	if (r == 0 && key_file)
+		r = pks_read_password(key_file, &given, e);
+	if (r == 0 && o->show)
+		return show(hw, dev, ops, &file, key_file ? &given : NULL, e);
 	if (r == 0)
 		r = pks_give_password(hw, o->password_file, &password, e);
 	if (r == 0)
-		r = restore(hw, o, dev, ops, &file, e);
+		r = restore(hw, o, dev, ops, &file, key_file ? &given : NULL, e);
 	hw->env.pks_password = NULL;
 	return r;
 }
@@ -136,6 +177,6 @@ const struct cmd cmd_pks_restore = {
 	.min_args = 1,
 	.max_args = 1,
 	.complete = { COMPLETE_FILE },
-	.needs = NEED_DEVICES | NEED_REPO,
+	.needs = NEED_DEVICES | NEED_REPO | SHOWS,
 	.run = run,
 };

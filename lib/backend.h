@@ -257,6 +257,7 @@ struct backup_info {		/* what a backup says of itself */
 	char uuid[37];			/* of the partition */
 	char slot[16];			/* what opens it where the keystore is lost: name of a root-key slot's type */
 	uint64_t generation, time;	/* time: seconds since 1970 */
+	char doubt[512];		/* of a look: what keeps it from being known as genuine; empty: it is */
 };
 
 struct needed {				/* a key outside the store that only a wrapping key in it opens */
@@ -343,8 +344,12 @@ struct store_ops {
 	/* All but the transient objects, to be opened with PASSPHRASE or, if NULL, the trusted system key. */
 	int (*backup)(const struct device *, const struct secret *passphrase, struct blob *ret,
 		      struct backup_info *ret_info, struct err *e);
-	/* Whether it is genuine: EBADMSG if damaged, EXDEV if not of this keystore, or not under its present root key. */
-	int (*backup_look)(const struct device *, const struct blob *backup, struct backup_info *ret, struct err *e);
+	/*
+	 * What it is. EBADMSG: damaged. Genuine is what GIVEN opens (EACCES), or if that is NULL what is of this keystore
+	 * under its present root key and trusted system key.
+	 */
+	int (*backup_look)(const struct device *, const struct blob *backup, const struct secret *given,
+			   struct backup_info *ret, struct err *e);
 	/*
 	 * Puts it back; makes the keystore where there is none. EBADMSG: damaged, of another keystore, or older than what
 	 * is here; EPERM: a policy or lock forbids it; EBUSY: a wrapping key would be lost; ENOTEMPTY: transient objects

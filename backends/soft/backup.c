@@ -197,25 +197,40 @@ int backup_read(const struct blob *file, uint32_t kind, struct backup *ret, stru
 	return r;
 }
 
-int soft_backup_look(const struct device *dev, const struct blob *file, struct backup_info *ret, struct err *e)
+/* EXDEV: of another keystore, or not as it is now. */
+static int compare(const struct device *dev, const struct backup *b, struct err *e)
 {
 	AUTO_STORE struct store s = STORE_CLOSED;
-	AUTO_SNAPSHOT struct snapshot n = { 0 };
 	unsigned char id[TSK_ID];
+	int r = store_open(&s, dev, STORE_DISABLED, e);
+
+	if (r < 0)
+		return err_prefix(e, "not compared");
+	if (memcmp(b->header.partition, s.now.partition, UUID_SIZE) != 0 || !is_under(b, dev))
+		return err_set(e, EXDEV, "of another keystore, or of another root key than it has now");
+	if (b->slot.type == SLOT_TSK && (tsk_slot_read(s.dir, session_of(dev), NULL, id, e) < 0 ||
+					 memcmp(b->slot.payload, id, TSK_ID) != 0))
+		return err_set(e, EXDEV, "under another trusted system key than the keystore has now");
+	return 0;
+}
+
+int soft_backup_look(const struct device *dev, const struct blob *file, const struct secret *given, struct backup_info *ret,
+		     struct err *e)
+{
+	AUTO_SNAPSHOT struct snapshot n = { 0 };
+	AUTO_SECRET struct secret root = { 0 };
+	struct err doubt = { 0 };
 	struct backup b;
 	int r = backup_read(file, CONTAINER_BACKUP, &b, e);
 
-	if (r == 0)
-		r = store_open(&s, dev, STORE_DISABLED, e);
+	if (r == 0 && (given || compare(dev, &b, &doubt) == 0)) {
+		r = backup_root(dev, &b, given, &root, e);
+		if (r == 0)
+			r = snapshot_open(&b, root.data, 0, &n, e);
+	}
 	if (r < 0)
 		return r;
-	if (memcmp(b.header.partition, s.now.partition, UUID_SIZE) != 0 || !is_under(&b, dev))
-		return err_set(e, EXDEV, "of another keystore, or of another root key than it has now");
-	if (b.slot.type == SLOT_TSK && (tsk_slot_read(s.dir, session_of(dev), NULL, id, e) < 0 ||
-					memcmp(b.slot.payload, id, TSK_ID) != 0))
-		return err_set(e, EXDEV, "under another trusted system key than the keystore has now");
-	r = snapshot_open(&b, session_of(dev)->root, 0, &n, e);
-	if (r == 0)
-		backup_describe(&b, ret);
-	return r;
+	backup_describe(&b, ret);
+	memcpy(ret->doubt, doubt.msg, sizeof(ret->doubt));
+	return 0;
 }

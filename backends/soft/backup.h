@@ -61,6 +61,7 @@ void snapshot_done(struct snapshot *);
 /* Operations of struct store_ops. */
 int soft_backup(const struct device *, const struct secret *passphrase, struct blob *ret, struct backup_info *ret_info,
 		struct err *e);
-int soft_backup_look(const struct device *, const struct blob *file, struct backup_info *ret, struct err *e);
+int soft_backup_look(const struct device *, const struct blob *file, const struct secret *given, struct backup_info *ret,
+		     struct err *e);
 
 #endif

@@ -22,6 +22,7 @@ credential() {
 	export CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR/credentials
 	install -D -m 600 "$w" "$CREDENTIALS_DIRECTORY/hwkey.pks-passphrase"
 }
+hash_tree() { (cd "$HWKEY_PKS_DIR/system" && sha256sum ./*); }
 # flip FILE OFFSET: changes one byte
 flip() { printf "\\x$(printf %02x $((0x$(dd if="$1" bs=1 skip="$2" count=1 status=none | xxd -p) ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
 
@@ -121,6 +122,35 @@ flip() { printf "\\x$(printf %02x $((0x$(dd if="$1" bs=1 skip="$2" count=1 statu
 		mv "$f$x" "$HWKEY_PKS_DIR/system/local.$x"
 	done
 	put more data
+}
+
+@test "pks-restore --show: what a backup is, and whether it opens, with the keystore or without" {
+	put a data
+	backup "$f"
+	uuid=$(hwkey pks-config --raw --noheadings --output UUID) g=$(generation)
+	show() { hwkey pks-restore --show --raw --noheadings --output "$@" | sed 's/\\x20/ /g'; }
+	[ "$(show UUID,GENERATION,SLOT,STATUS "$f")" = "$uuid $g passphrase genuine" ]
+	[[ $(show TIME "$f") == 20??-??-??T??:??:??Z ]]
+	[ "$(hwkey pks-restore --show --json "$f" | python3 -c 'import json, sys; print(json.load(sys.stdin)["backup"][0]["generation"])')" = "$g" ]
+	put b more
+	before=$(hash_tree)
+	[ "$(show STATUS --passphrase-file "$w" "$f")" = genuine ]
+	lose 1
+	[[ $(show STATUS "$f") == 'not compared: keystore '*' is not initialised'* ]]
+	[ "$(show STATUS --passphrase-file "$w" "$f")" = genuine ]
+	echo other >"$w"
+	fails 4 'wrong passphrase' hwkey pks-restore --show --passphrase-file "$w" "$f"
+	[ ! -e "$HWKEY_PKS_DIR/system" ]
+	put a data
+	[[ $(show STATUS "$f") == 'of another keystore'* ]]
+	rm -r "$HWKEY_PKS_DIR/system"
+	mv "$BATS_TEST_TMPDIR/lost1" "$HWKEY_PKS_DIR/system"
+	[ "$(hash_tree)" = "$before" ]
+	flip "$f" 600
+	fails 6 "damaged or was tampered with" hwkey pks-restore --show "$f"
+	fails 2 '--show changes nothing' hwkey pks-restore --show --root-key-only "$f"
+	fails 2 '--show changes nothing' hwkey pks-restore --show --accept-rollback "$f"
+	fails 2 'without --show nothing is shown' hwkey pks-restore --json "$f"
 }
 
 @test "pks-restore: of the same generation needs no leave, and no passphrase" {
