@@ -73,10 +73,8 @@ static uint32_t read_flags(const char *pks_dir, char file[2][SOFT_FILE_SIZE], ui
 static bool describe_state(const char *pks_dir, char file[2][SOFT_FILE_SIZE], const char *grade, char *ret, size_t size)
 {
 	uint32_t pending = 0, flags = read_flags(pks_dir, file, &pending);
-	const char *state = !(flags & CONTAINER_DISABLED) ? flags & CONTAINER_MOVED ? "exported, takes no changes" : NULL
-			    : flags & CONTAINER_MOVED	  ? "moved to another system"
-			    : pending			  ? "disabled: the first use of the next boot enables it"
-							  : "disabled";
+	const char *state = container_state(flags, pending ? "disabled: the first use of the next boot enables it"
+							    : "disabled");
 
 	(void)snprintf(ret, size, "%s%s%s", state ? state : "", state ? "; " : "", grade);
 	return !(flags & CONTAINER_DISABLED);

@@ -34,6 +34,14 @@ enum container_flags {
 	CONTAINER_MOVED = 16,		/* exported: this generation says to which file, and none follows */
 };
 
+/* Why a partition of such flags is not used like any other, NULL: it is; for one that is only disabled, DISABLED. */
+static inline const char *container_state(uint32_t flags, const char *disabled)
+{
+	if (flags & CONTAINER_MOVED)
+		return flags & CONTAINER_DISABLED ? "moved to another system" : "exported, takes no changes";
+	return flags & CONTAINER_DISABLED ? disabled : NULL;
+}
+
 struct container {
 	unsigned char partition[UUID_SIZE], root_id[ROOT_ID], previous[CRYPTO_HASH], salt[32];
 	uint64_t generation, anchor, counter, time;

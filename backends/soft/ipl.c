@@ -65,13 +65,8 @@ void ipl_start(const struct store *s)
 /* Why it is not used like any other; NULL: it is. One that the first use of this boot enables is. */
 static const char *state_of(const struct store *s)
 {
-	bool disabled = s->now.flags & CONTAINER_DISABLED;
-
-	if (s->moved)
-		return disabled ? "moved to another system" : "exported, takes no changes";
-	if (!disabled || (s->now.pending && !s->boot.here))
-		return NULL;
-	return s->now.pending ? "disabled until the next boot" : "disabled";
+	return container_state(s->now.flags, !s->now.pending ? "disabled"
+					     : s->boot.here  ? "disabled until the next boot" : NULL);
 }
 
 void ipl_health(const struct store *s, char *ret, size_t size)
