@@ -10,8 +10,8 @@
 
 enum { PASSPHRASE_MAX = 8192 };		/* bytes; cryptsetup takes 512 typed, 8 MiB from a file */
 
-static int find(const struct luks_source *src, const char *backend, const struct device **ret_dev,
-		const struct seal_ops **ret, struct err *e)
+static int find(const struct luks_source *src, const char *backend, const struct blob *sealed,
+		const struct device **ret_dev, const struct seal_ops **ret, struct err *e)
 {
 	const struct backend_ops *ops;
 	struct device *dev;
@@ -19,7 +19,7 @@ static int find(const struct luks_source *src, const char *backend, const struct
 
 	if (!backend_find(backend))
 		return err_set(e, EOPNOTSUPP, "unknown backend '%s'", backend);
-	r = device_of_backend(src->devices, backend, &dev, e);
+	r = device_of_backend(src->devices, backend, sealed, &dev, e);
 	if (r == 0)
 		r = backend_ops(dev, &ops, e);
 	if (r == 0 && !ops->seal)
@@ -69,7 +69,7 @@ int volume_key_backend(struct hwkey *hw, const struct entry *entry, struct devic
 	int r = key_parse(entry->token.data, entry->token.len, &key, e);
 
 	if (r == 0)
-		r = device_of_backend(hw->devices, key_type_backend(key.type), &dev, e);
+		r = device_of_backend(hw->devices, key_type_backend(key.type), &entry->token, &dev, e);
 	if (r == 0)
 		r = backend_ops(dev, ret, e);
 	if (r == 0)

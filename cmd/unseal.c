@@ -58,16 +58,20 @@ static int explain(const struct seal_module *m, const struct sealed *s, bool jso
 	return r == 0 ? out_print(out, e) : r;
 }
 
-/* The device the header names; where it has another id by now, the backend's first. */
-static int device_find(struct device *list, const struct sealed_header *h, struct device **ret, struct err *e)
+/* The device the header names; where it has another id by now, the backend's first. A TPM's id is only its number. */
+static int device_find(struct device *list, const struct seal_module *m, const struct sealed *s, struct device **ret,
+		       struct err *e)
 {
-	for (struct device *d = list; d; d = d->next) {
-		if (d->state == DEVICE_ONLINE && !strcmp(d->backend->name, h->backend) && !strcmp(d->id, h->device)) {
+	const struct sealed_header *h = &s->header;
+	AUTO_BLOB struct blob key = { 0 };
+	int r = m->key(s, &key, e);
+
+	if (r == 0)
+		r = device_of_backend(list, h->backend, &key, ret, e);
+	for (struct device *d = r < 0 || (*ret)->backend->measures ? NULL : list; d; d = d->next)
+		if (d->state == DEVICE_ONLINE && d->backend == (*ret)->backend && !strcmp(d->id, h->device))
 			*ret = d;
-			return 0;
-		}
-	}
-	return device_of_backend(list, h->backend, ret, e);
+	return r;
 }
 
 static int open_here(struct hwkey *hw, const struct seal_module *m, const struct sealed *s, const struct values *o,
@@ -82,7 +86,7 @@ static int open_here(struct hwkey *hw, const struct seal_module *m, const struct
 	if (!to_file && !o->force_tty && isatty(STDOUT_FILENO))
 		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or a file");
 	(void)signal(SIGPIPE, SIG_IGN);		/* a reader that went away is an error with a message */
-	r = device_find(hw->devices, &s->header, &dev, e);
+	r = device_find(hw->devices, m, s, &dev, e);
 	if (r == 0)
 		r = backend_ops(dev, &ops, e);
 	if (r == 0 && !ops->seal)

@@ -148,22 +148,42 @@ int device_select(struct device *list, enum role role, const char *id, struct de
 	return err_set(e, ENODEV, "no device online that can do this; see 'hwkey doctor'");
 }
 
-int device_of_backend(struct device *list, const char *name, struct device **ret, struct err *e)
+static struct device *device_online(struct device *list, const char *name)
+{
+	while (list && (strcmp(list->backend->name, name) != 0 || list->state != DEVICE_ONLINE))
+		list = list->next;
+	return list;
+}
+
+/* DEV is the first of one or more; a device is only asked if there are more. */
+static struct device *device_that_owns(struct device *dev, const struct blob *token)
+{
+	const struct backend_ops *ops;
+	struct err ignored;
+
+	if (!device_online(dev->next, dev->backend->name) || backend_ops(dev, &ops, &ignored) < 0 || !ops->owns)
+		return dev;
+	for (struct device *d = dev; d; d = device_online(d->next, d->backend->name))
+		if (ops->owns(d, token))
+			return d;
+	return dev;
+}
+
+int device_of_backend(struct device *list, const char *name, const struct blob *token, struct device **ret, struct err *e)
 {
 	const struct backend *b = backend_find(name);
+	struct device *dev = device_online(list, name);
 	const struct device *seen = NULL;
 
 	if (b && !b->roles)
 		return err_set(e, EOPNOTSUPP, "trust source '%s' can only be listed so far", name);
-	for (struct device *d = list; d; d = d->next) {
-		if (strcmp(d->backend->name, name) != 0)
-			continue;
-		seen = d;
-		if (d->state == DEVICE_ONLINE) {
-			*ret = d;
-			return 0;
-		}
+	if (dev) {
+		*ret = device_that_owns(dev, token);
+		return 0;
 	}
+	for (const struct device *d = list; d; d = d->next)
+		if (!strcmp(d->backend->name, name))
+			seen = d;
 	if (seen)
 		return err_set(e, ENODEV, "device '%s' is not usable: %s", seen->id, seen->why);
 	return err_set(e, ENODEV, "trust source '%s' is not on this machine", name);

@@ -381,6 +381,8 @@ struct backend_ops {			/* symbol hwkey_module of NAME.so */
 	const struct store_ops *store;
 	/* Makes a TPM's storage root key persistent: EEXIST if it is. NULL: there is no such key. */
 	int (*make_srk)(const struct device *, struct err *e);
+	/* Of several devices: whether TOKEN, or what was sealed, was made for this one. NULL: each opens it. */
+	bool (*owns)(const struct device *, const struct blob *token);
 };
 
 extern const struct backend *const backends[];	/* backends/registry.c; NULL-terminated, in order of preference */
@@ -403,8 +405,12 @@ void device_free_list(struct device *);
 
 /* The device called ID (or BACKEND:ID); without ID the first one online that plays ROLE. *ret stays LIST's. */
 int device_select(struct device *list, enum role, const char *id, struct device **ret, struct err *e);
-/* The first online device of the backend called NAME: what a token or a sealed file names. */
-int device_of_backend(struct device *list, const char *name, struct device **ret, struct err *e);
+/*
+ * The device of the backend called NAME, as a token or a sealed file does, that TOKEN was made for, else the first one
+ * online.
+ */
+int device_of_backend(struct device *list, const char *name, const struct blob *token, struct device **ret,
+		      struct err *e);
 /* The device that opens the key token TOKEN, and its operations. */
 int device_of_key(struct device *list, const struct blob *token, struct device **ret, const struct key_ops **ret_ops,
 		  struct err *e);

@@ -195,7 +195,7 @@ int device_of_key(struct device *list, const struct blob *token, struct device *
 	int r = key_parse(token->data, token->len, &key, e);
 
 	if (r == 0)
-		r = device_of_backend(list, key_type_backend(key.type), &dev, e);
+		r = device_of_backend(list, key_type_backend(key.type), token, &dev, e);
 	if (r == 0)
 		r = backend_ops(dev, &ops, e);
 	if (r < 0)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct blob;
 struct device;
 struct env;
 struct err;
@@ -28,8 +29,8 @@ struct luks_place {
 /* Who unseals: looked up by the caller, because the module knows no backend. */
 struct luks_source {
 	/* EOPNOTSUPP: no such backend; ENODEV: its device is not here. */
-	int (*find)(const struct luks_source *, const char *backend, const struct device **ret_dev,
-		    const struct seal_ops **ret, struct err *e);
+	int (*find)(const struct luks_source *, const char *backend, const struct blob *sealed,
+		    const struct device **ret_dev, const struct seal_ops **ret, struct err *e);
 	struct device *devices;
 	const struct env *env;
 };

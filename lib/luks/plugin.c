@@ -92,7 +92,7 @@ static int find_and_unseal(struct crypt_device *cd, const struct luks_token *t, 
 	int r = device_enumerate_backend(&env, t->backend, &devices, e);
 
 	if (r == 0)
-		r = device_of_backend(devices, t->backend, &dev, e);
+		r = device_of_backend(devices, t->backend, &t->blob, &dev, e);
 	if (r == 0)
 		r = unseal(cd, dev, t, ret, e);
 	device_free_list(devices);

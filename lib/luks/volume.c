@@ -419,7 +419,7 @@ int luks_unseal(struct luks *l, const struct luks_source *src, const struct luks
 {
 	const struct seal_ops *seal;
 	const struct device *dev;
-	int r = src->find(src, t->backend, &dev, &seal, e);
+	int r = src->find(src, t->backend, &t->blob, &dev, &seal, e);
 
 	return r < 0 ? r : luks_unseal_by(l, dev, seal, t, ret, e);
 }
