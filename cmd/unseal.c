@@ -66,8 +66,7 @@ static int device_find(struct device *list, const struct seal_module *m, const s
 	AUTO_BLOB struct blob key = { 0 };
 	int r = m->key(s, &key, e);
 
-	if (r == 0)
-		r = device_of_backend(list, h->backend, &key, ret, e);
+	r = r < 0 ? err_prefix(e, "'%s'", s->name) : device_of_backend(list, h->backend, &key, ret, e);
 	for (struct device *d = r < 0 || (*ret)->backend->measures ? NULL : list; d; d = d->next)
 		if (d->state == DEVICE_ONLINE && d->backend == (*ret)->backend && !strcmp(d->id, h->device))
 			*ret = d;
