@@ -210,6 +210,7 @@ int main(int argc, const char **argv)
 	struct hwkey hw = {
 		.env = { .sysfs = from_env("SYSFS_ROOT", NULL), .pks_dir = from_env("HWKEY_PKS_DIR", "/var/lib/hwkey/pks"),
 			 .sysroot = from_env("HWKEY_SYSROOT", NULL), .tcti = from_env("HWKEY_TCTI", NULL),
+			 .pcr_signature = from_env("HWKEY_PCR_SIGNATURE", NULL),
 			 .keystore_create = true,
 			 .keystore_may_create = keystore_may_create,
 			 .ask = ask_secret, .note = note, .warn = warn, .ctx = &hw },

@@ -182,8 +182,8 @@ static int take(json_object *entry, EVP_PKEY *key, const TPM2B_DIGEST *policy, s
 	TPM2B_DIGEST its = { .size = CRYPTO_HASH };
 	int r;
 
-	if (!is_hash(entry, "pol", its.buffer) ||
-	    (policy && (policy->size != CRYPTO_HASH || memcmp(policy->buffer, its.buffer, CRYPTO_HASH) != 0)))
+	if (!is_hash(entry, "pol", its.buffer) || policy->size != its.size ||
+	    memcmp(policy->buffer, its.buffer, its.size) != 0)
 		return 0;
 	r = signature_of(entry, &signature, e);
 	if (r == -ENOMEM)
@@ -204,6 +204,7 @@ int pcr_signature_find(const char *json, const struct blob *public_key, enum tpm
 	AUTO(key_freep) EVP_PKEY *key = NULL;
 	unsigned char name[CRYPTO_HASH], its[CRYPTO_HASH];
 	AUTO_PCR_SIGNATURE struct pcr_signature s = { 0 };
+	unsigned known = 0;		/* entries for this key, bank and PCRs, whatever the policy */
 	char text[128];
 	int r = key_from_der(public_key, &key, e);
 
@@ -216,18 +217,18 @@ int pcr_signature_find(const char *json, const struct blob *public_key, enum tpm
 
 		if (pcrs_of(entry) != pcrs || !is_hash(entry, "pkfp", its) || memcmp(name, its, sizeof(its)) != 0)
 			continue;
-		s.known++;
+		known++;
 		if (r != 1)
 			r = take(entry, key, policy, &s, e);
 	}
 	if (r < 0)
 		return r;
 	tpm_pcrs_format(pcrs, bank, text, sizeof(text));
-	if (s.known == 0)
+	if (known == 0)
 		return err_set(e, ENOENT, "no signature by the policy's key for PCR %s", text);
 	if (r == 0)
 		return err_set(e, ENOENT, "%u signature%s by the policy's key for PCR %s, but none for the present values: "
-			       "the signatures are older or newer than what has booted", s.known, s.known > 1 ? "s" : "", text);
+			       "the signatures are older or newer than what has booted", known, known > 1 ? "s" : "", text);
 	*ret = TAKE(s);
 	return 0;
 }

@@ -75,8 +75,11 @@ int session_start(struct tpm *, const struct srk *, bool policy, bool clear_bus,
 
 /* Fills in .values of the branch's PCRs, in one command for eight of them. */
 int pcr_read(struct tpm *, struct tpm_branch *, struct err *e);
-/* The bank that firmware extends: sha256, else sha384, else (WEAK) sha1. */
-int pcr_choose_bank(struct tpm *, bool weak, enum tpm_bank *ret, struct err *e);
+/*
+ * For the PCRs of the branch: sha256, else sha384, else (if that may be) sha1, the first that firmware extends, with their
+ * values; if it extends none of them the first that there is.
+ */
+int pcr_choose_bank(struct tpm *, bool sha1, struct tpm_branch *, struct err *e);
 /* EINVAL: values that nobody extended, all zero or all ones; or SHA-1. */
 int pcr_check_strength(const struct tpm_branch *, struct err *e);
 void pcr_selection(const struct tpm_branch *, TPML_PCR_SELECTION *ret);
@@ -115,16 +118,15 @@ int policy_explain(struct tpm *, const struct tpm_policy *, struct examination *
 struct pcr_signature {			/* one entry that fits */
 	TPM2B_DIGEST policy;		/* what was signed */
 	struct blob signature;
-	unsigned known;			/* entries for this key, bank and PCRs, whatever the policy */
 };
 
 #define AUTO_PCR_SIGNATURE AUTO(pcr_signature_done)
 void pcr_signature_done(struct pcr_signature *);
 
 /*
- * {"sha256":[{"pcrs":[11],"pkfp":"<hex>","pol":"<hex>","sig":"<base64>"}]}: the entry for this key, bank, PCRs and, if
- * POLICY is not NULL, policy digest. ENOENT: none; EKEYREJECTED: it is there, but not by this key. pkfp: SHA-256 of the
- * bare public key, of RSA PKCS#1's RSAPublicKey. Pure.
+ * {"sha256":[{"pcrs":[11],"pkfp":"<hex>","pol":"<hex>","sig":"<base64>"}]}: the entry for this key, bank, PCRs and
+ * policy digest. ENOENT: none; EKEYREJECTED: it is there, but not by this key. pkfp: SHA-256 of the bare public key, of RSA
+ * PKCS#1's RSAPublicKey. Pure.
  */
 int pcr_signature_find(const char *json, const struct blob *public_key, enum tpm_bank, uint32_t pcrs,
 		       const TPM2B_DIGEST *policy, struct pcr_signature *ret, struct err *e);

@@ -87,7 +87,8 @@ static int find_and_unseal(struct crypt_device *cd, const struct luks_token *t, 
 {
 	const char *dir = secure_getenv("HWKEY_PKS_DIR");
 	const struct env env = { .pks_dir = dir ? dir : "/var/lib/hwkey/pks", .sysroot = secure_getenv("HWKEY_SYSROOT"),
-				 .tcti = secure_getenv("HWKEY_TCTI"), .ask = answer, .ctx = pin };
+				 .tcti = secure_getenv("HWKEY_TCTI"), .pcr_signature = secure_getenv("HWKEY_PCR_SIGNATURE"),
+				 .ask = answer, .ctx = pin };
 	struct device *devices = NULL, *dev;
 	int r = device_enumerate_backend(&env, t->backend, &devices, e);
 
