@@ -231,6 +231,6 @@ int soft_backup_look(const struct device *dev, const struct blob *file, const st
 	if (r < 0)
 		return r;
 	backup_describe(&b, ret);
-	memcpy(ret->doubt, doubt.msg, sizeof(ret->doubt));
+	(void)snprintf(ret->doubt, sizeof(ret->doubt), "%s", doubt.msg);
 	return 0;
 }
