@@ -69,23 +69,23 @@ seal_src := $(wildcard lib/seal/*.c)
 keyring_src := $(wildcard lib/keyring/*.c)
 udev_src := $(wildcard lib/udev/*.c)
 luks_src := $(filter-out lib/luks/plugin.c,$(wildcard lib/luks/*.c))
-# A backend without a directory has no body: it can only be listed.
+# A backend without a directory has no body: it can only be listed. Linked are those that need no library of their own.
 backend_names := $(patsubst backends/%/,%,$(wildcard backends/*/))
 $(foreach b,$(backend_names),$(eval $(b)_src := $(wildcard backends/$(b)/*.c)))
 body_src := $(foreach b,$(backend_names),$($(b)_src))
+linked   := soft
+linked_src := $(face_src) $(foreach b,$(linked),$($(b)_src))
 plugin_src := $(wildcard lib/luks/plugin.c lib/luks/luks-token.c)
 all_src  := $(lib_src) $(face_src) $(cmd_src) $(out_src) $(seal_src) $(keyring_src) $(udev_src) $(luks_src) $(body_src) lib/luks/plugin.c
-modules  := out seal keyring udev luks $(backend_names)
+modules  := out keyring udev luks $(filter-out $(linked),$(backend_names))
 module_so := $(modules:%=$(moddir)/%.so)
 objs      = $(patsubst %.c,$(B)/%.o,$(1))
 
 out_libs  = $(LIBS_smartcols)
-seal_libs = $(LIBS_crypto)
 keyring_libs = $(LIBS_keyutils)
 udev_libs = $(LIBS_udev)
-soft_libs = $(LIBS_crypto)
 tpm2_libs = $(LIBS_tss2) $(LIBS_json) $(LIBS_crypto)
-luks_libs = $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid) $(LIBS_crypto)
+luks_libs = $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_blkid)
 
 ifneq ($(V),1)
 Q = @printf '  %-7s %s\n' $1 $(patsubst $(B)/%,%,$@);
@@ -100,7 +100,7 @@ $(B)/hwkey: $(bin)
 $(B)/hwkey.bash: completions/hwkey.bash $(bin)
 	$(call Q,GEN)$(RUN) $(bin) --complete > $@.words && sed -e '/^@WORDS@$$/{r $@.words' -e 'd;}' $< > $@ && rm $@.words
 
-$(bin): $(call objs,$(cmd_src) $(face_src)) $(B)/libhwkey.a
+$(bin): $(call objs,$(cmd_src) $(seal_src) $(linked_src)) $(B)/libhwkey.a
 	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cflags) $(all_ldflags) -pie -o $@ $^ $(LIBS_popt) $(LIBS_md)
 
 $(B)/libhwkey.a: $(call objs,$(lib_src))
@@ -112,9 +112,9 @@ $(moddir)/$(1).so: $(call objs,$($(1)_src)) $(B)/libhwkey.a
 endef
 $(foreach m,$(modules),$(eval $(call module_rule,$(m))))
 
-$(plugin): $(call objs,$(plugin_src) $(face_src)) $(B)/libhwkey.a lib/luks/plugin.sym
+$(plugin): $(call objs,$(plugin_src) $(linked_src)) $(B)/libhwkey.a lib/luks/plugin.sym
 	$(call Q,SO)mkdir -p $(@D) && $(CC) $(all_cflags) $(all_ldflags) -shared -Wl,--version-script=lib/luks/plugin.sym \
-		-o $@ $(filter %.o %.a,$^) $(LIBS_cryptsetup) $(LIBS_json) $(LIBS_crypto)
+		-o $@ $(filter %.o %.a,$^) $(LIBS_cryptsetup) $(LIBS_json)
 
 # Where the modules are, seen from the two objects that load them. (A sanitizer's dlopen() takes itself for the origin.)
 rel_bin    := $(shell realpath -m --relative-to='$(BINDIR)' '$(MODULEDIR)')
@@ -122,7 +122,7 @@ rel_plugin := $(shell realpath -m --relative-to='$(or $(TOKENDIR),/)' '$(MODULED
 module_dir  = $(if $(SANITIZE),$(abspath $(moddir)),$$ORIGIN/$(1))
 $(B)/cmd/main.o: extra = -DMODULE_DIR='"$(call module_dir,$(rel_bin))"' -DHWKEY_VERSION='"$(VERSION)"'
 $(B)/lib/luks/plugin.o: extra = -DMODULE_DIR='"$(call module_dir,$(rel_plugin))"' -DHWKEY_VERSION='"$(VERSION)"'
-$(B)/backends/soft/module-dir.o: extra = -DMODULE_DIR='"$(if $(SANITIZE),$(abspath $(moddir)),$$ORIGIN)"'
+$(B)/lib/crypto.o: extra := -DLIBCRYPTO='"$(LIBCRYPTO)"'
 $(B)/cmd/dlopen-notes.o: extra := -DSONAME_SMARTCOLS='"$(SONAME_smartcols)"' -DSONAME_CRYPTO='"$(SONAME_crypto)"' \
 	-DSONAME_CRYPTSETUP='"$(SONAME_cryptsetup)"' -DSONAME_KEYUTILS='"$(SONAME_keyutils)"' \
 	-DSONAME_UDEV='"$(SONAME_udev)"'
@@ -174,7 +174,7 @@ check-faults-quick: all $(fault_tools)
 check-faults: deps all $(fault_tools) ## a fault at every system call, every state after a power cut, writers, cores (an hour or two)
 	tests/fault/all
 
-$(B)/bench/%: tests/bench/%.c $(call objs,tests/support/module-dir.c $(face_src)) $(B)/libhwkey.a
+$(B)/bench/%: tests/bench/%.c $(call objs,tests/support/module-dir.c $(linked_src)) $(B)/libhwkey.a
 	$(call Q,LD)mkdir -p $(@D) && $(CC) $(all_cppflags) $(all_cflags) -MMD -MP $(all_ldflags) -o $@ $(filter %.c %.o %.a,$^)
 
 bench: deps all $(B)/bench/commits ## figures against tests/bench/budget.tsv; WRITE=1 makes them the budget

@@ -16,7 +16,7 @@
 #include "lib/sys.h"
 #include "lib/sysroot.h"
 #include "soft/container.h"
-#include "soft/names.h"
+#include "soft/keys.h"
 
 static const char *const key_types[] = { "local", NULL };
 
@@ -140,6 +140,7 @@ const struct backend backend_soft = {
 	.summary = "software keystore of this machine",
 	.roles = ROLE_KEY | ROLE_SEAL | ROLE_STORE,
 	.key_types = key_types,
+	.ops = &soft_ops,
 	.probe = probe,
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * For packagers: the libraries behind the modules that this binary loads when it needs them, as ELF notes in the format
- * that systemd defined (section .note.dlopen, owner "FDO", type 0x407c0c0a, a JSON array; readelf -n shows them).
+ * For packagers: libcrypto and the libraries behind the modules, which this binary loads when it needs them, as ELF notes
+ * in the format that systemd defined (section .note.dlopen, owner "FDO", type 0x407c0c0a, a JSON array; readelf -n shows
+ * them).
  */
 #include <stdint.h>
 

@@ -107,7 +107,7 @@ static bool is_sound(const char *module, struct finding *f)
 
 static void check_program(const struct env *env, struct finding *f)
 {
-	static const char *const modules[] = { "out", "seal", "luks", "keyring", "udev" };
+	static const char *const modules[] = { "out", "luks", "keyring", "udev" };
 	size_t n = 0;
 
 	(void)env;
@@ -116,9 +116,13 @@ static void check_program(const struct env *env, struct finding *f)
 	for (size_t i = 0; i < ARRAY_SIZE(modules); i++, n++)
 		if (!is_sound(modules[i], f))
 			return;
-	for (size_t i = 0; backends[i]; n += backends[i++]->roles != 0)
-		if (backends[i]->roles && !is_sound(backends[i]->name, f))
+	for (size_t i = 0; backends[i]; i++) {
+		bool is_module = backends[i]->roles && !backends[i]->ops;
+
+		n += is_module;
+		if (is_module && !is_sound(backends[i]->name, f))
 			return;
+	}
 	find(f, VERDICT_OK, "the binary and its %zu modules", n);
 }
 

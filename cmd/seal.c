@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <string.h>
 
-#include "lib/module.h"
 #include "lib/output.h"
 #include "lib/seal/seal.h"
 
@@ -32,8 +31,6 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	const bool to_file = o->output && strcmp(o->output, "-") != 0;
 	const struct output_to to = { .path = to_file ? o->output : NULL, .replace = o->force, .fd = STDOUT_FILENO };
 	const struct backend_ops *ops;
-	const struct seal_module *m;
-	const void *module;
 	AUTO_WRAP_GIVEN struct wrap_given given = { 0 };
 	struct device *dev;
 	int r = wrap_options_check(&o->must, e);
@@ -47,13 +44,9 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r == 0)
 		r = backend_ops(dev, &ops, e);
 	if (r == 0)
-		r = module_load("seal", &module, e);
-	if (r == 0)
 		r = wrap_given_take(hw, &o->must, &given, e);
-	if (r < 0)
-		return r;
-	m = module;
-	r = m->seal(dev, ops->seal, &given.params, args->argc ? args->argv[0] : NULL, o->label, &to, e);
+	if (r == 0)
+		r = data_seal(dev, ops->seal, &given.params, args->argc ? args->argv[0] : NULL, o->label, &to, e);
 	if (r == -EEXIST && to_file && !o->force)
 		r = err_set(e, EEXIST, "output '%s' exists already; --force replaces it", o->output);
 	return r;

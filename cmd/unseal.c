@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/module.h"
 #include "lib/output.h"
 #include "lib/seal/seal.h"
 
@@ -29,19 +28,19 @@ static const struct column columns[] = {
 };
 
 /* What the data key is under, and what must hold: as the header claims, which is proven when it is opened. */
-static void explain_key(const struct seal_module *m, const struct sealed *s, char under[33], char *policy, size_t size)
+static void explain_key(const struct sealed *s, char under[33], char *policy, size_t size)
 {
 	AUTO_BLOB struct blob sealed = { 0 };
 	struct err ignored;
 	struct token t;
 
-	if (m->key(s, &sealed, &ignored) < 0 || token_parse(sealed.data, sealed.len, &t, &ignored) < 0)
+	if (sealed_key(s, &sealed, &ignored) < 0 || token_parse(sealed.data, sealed.len, &t, &ignored) < 0)
 		return;
 	hex_encode(t.wrapping_key, sizeof(t.wrapping_key), under);
 	pks_policy_format(t.policy, '\n', policy, size);
 }
 
-static int explain(const struct seal_module *m, const struct sealed *s, bool json, struct err *e)
+static int explain(const struct sealed *s, bool json, struct err *e)
 {
 	const struct out_format format = { .json = json, .record = true };
 	const struct sealed_header *h = &s->header;
@@ -50,7 +49,7 @@ static int explain(const struct seal_module *m, const struct sealed *s, bool jso
 	int r = out_open(&out, "sealed", columns, &format, e);
 
 	(void)snprintf(version, sizeof(version), "%d", SEALED_VERSION);
-	explain_key(m, s, under, policy, sizeof(policy));
+	explain_key(s, under, policy, sizeof(policy));
 	if (r == 0)
 		r = out_row(out, (const char *const[]){ version, h->backend, h->device, h->label[0] ? h->label : NULL,
 							h->created, under[0] ? under : NULL, policy[0] ? policy : NULL },
@@ -59,12 +58,11 @@ static int explain(const struct seal_module *m, const struct sealed *s, bool jso
 }
 
 /* The device the header names; where it has another id by now, the backend's first. A TPM's id is only its number. */
-static int device_find(struct device *list, const struct seal_module *m, const struct sealed *s, struct device **ret,
-		       struct err *e)
+static int device_find(struct device *list, const struct sealed *s, struct device **ret, struct err *e)
 {
 	const struct sealed_header *h = &s->header;
 	AUTO_BLOB struct blob key = { 0 };
-	int r = m->key(s, &key, e);
+	int r = sealed_key(s, &key, e);
 
 	r = r < 0 ? err_prefix(e, "'%s'", s->name) : device_of_backend(list, h->backend, &key, ret, e);
 	for (struct device *d = r < 0 || (*ret)->backend->measures ? NULL : list; d; d = d->next)
@@ -73,8 +71,7 @@ static int device_find(struct device *list, const struct seal_module *m, const s
 	return r;
 }
 
-static int open_here(struct hwkey *hw, const struct seal_module *m, const struct sealed *s, const struct values *o,
-		     struct err *e)
+static int open_here(struct hwkey *hw, const struct sealed *s, const struct values *o, struct err *e)
 {
 	const bool to_file = o->output && strcmp(o->output, "-") != 0;
 	const struct output_to to = { .path = to_file ? o->output : NULL, .replace = o->force, .fd = STDOUT_FILENO };
@@ -85,13 +82,13 @@ static int open_here(struct hwkey *hw, const struct seal_module *m, const struct
 	if (!to_file && !o->force_tty && isatty(STDOUT_FILENO))
 		return err_set(e, EACCES, "will not print a secret to a terminal: use --force-tty, a pipe or a file");
 	(void)signal(SIGPIPE, SIG_IGN);		/* a reader that went away is an error with a message */
-	r = device_find(hw->devices, m, s, &dev, e);
+	r = device_find(hw->devices, s, &dev, e);
 	if (r == 0)
 		r = backend_ops(dev, &ops, e);
 	if (r == 0 && !ops->seal)
 		r = err_set(e, EBADMSG, "'%s' names a trust source that seals nothing: '%s'", s->name, dev->id);
 	if (r == 0)
-		r = m->unseal(dev, ops->seal, s, &to, e);
+		r = data_unseal(dev, ops->seal, s, &to, e);
 	if (r == -EEXIST && to_file && !o->force)
 		r = err_set(e, EEXIST, "output '%s' exists already; --force replaces it", o->output);
 	return r;
@@ -101,22 +98,16 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 {
 	const struct values *o = values;
 	struct sealed s = SEALED_NONE;
-	const struct seal_module *m;
-	const void *module;
 	int r;
 
 	if (o->json && !o->explain)
 		return err_set(e, EINVAL, "--json shows only what --explain explains");
 	if (o->output && o->explain)
 		return err_set(e, EINVAL, "--explain opens nothing, so there is nothing to write to '%s'", o->output);
-	r = module_load("seal", &module, e);
-	if (r < 0)
-		return r;
-	m = module;
-	r = m->open(args->argc ? args->argv[0] : NULL, &s, e);
+	r = sealed_open(args->argc ? args->argv[0] : NULL, &s, e);
 	if (r == 0)
-		r = o->explain ? explain(m, &s, o->json, e) : open_here(hw, m, &s, o, e);
-	m->done(&s);
+		r = o->explain ? explain(&s, o->json, e) : open_here(hw, &s, o, e);
+	sealed_done(&s);
 	return r;
 }
 

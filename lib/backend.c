@@ -191,10 +191,9 @@ int device_of_backend(struct device *list, const char *name, const struct blob *
 
 int backend_ops(const struct device *dev, const struct backend_ops **ret, struct err *e)
 {
-	const void *table;
-	int r;
+	const void *table = dev->backend->ops;
+	int r = table ? 0 : module_load(dev->backend->name, &table, e);
 
-	r = module_load(dev->backend->name, &table, e);
 	if (r == 0)
 		*ret = table;
 	return r;

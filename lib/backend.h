@@ -3,9 +3,9 @@
  * What a backend is: the driver of one kind of trust source.
  *
  * backends/NAME.c holds its face, a const struct backend that costs nothing to link: name, probe and the roles it plays.
- * backends/NAME/ holds its body, a const struct backend_ops in the shared object NAME.so, which is linked normally
- * to the libraries it needs and loaded by backend_ops() when a command uses the device. In the body a NULL role means
- * "cannot"; a test keeps face and body in step.
+ * backends/NAME/ holds its body, a const struct backend_ops. One that needs libraries of its own is in the shared object
+ * NAME.so, which is linked normally to them and loaded by backend_ops() when a command uses the device; another one is
+ * linked with its face, which names it. In the body a NULL role means "cannot"; a test keeps face and body in step.
  */
 #ifndef HWKEY_BACKEND_H
 #define HWKEY_BACKEND_H
@@ -68,6 +68,7 @@ struct backend {
 	unsigned roles;			/* of enum role: what its devices can at most; 0: can only be listed, has no body */
 	const char *const *key_types;	/* for generate --type, lower case, NULL-terminated, strongest first */
 	bool measures;			/* binds to a state: takes wrap_params.tpm, others .wrapping_key and .policy */
+	const struct backend_ops *ops;	/* the body that is linked with it; NULL: NAME.so has it */
 	/* Appends what is on this machine to *list. -ENODEV: nothing. Cheap, opens no key, asks nothing. */
 	int (*probe)(const struct env *, struct device **list, struct err *e);
 	/*
@@ -375,7 +376,7 @@ struct store_ops {
 
 /* ------------------------------------------------------------------------------------------------------------- */
 
-struct backend_ops {			/* symbol hwkey_module of NAME.so */
+struct backend_ops {			/* the face's .ops, or symbol hwkey_module of NAME.so */
 	const struct key_ops *key;
 	const struct seal_ops *seal;
 	const struct store_ops *store;
@@ -415,7 +416,7 @@ int device_of_backend(struct device *list, const char *name, const struct blob *
 int device_of_key(struct device *list, const struct blob *token, struct device **ret, const struct key_ops **ret_ops,
 		  struct err *e);
 
-/* Loads the body of DEV's backend; *ret lives until the process ends. */
+/* The body of DEV's backend, loaded if need be; *ret lives until the process ends. */
 int backend_ops(const struct device *, const struct backend_ops **ret, struct err *e);
 
 #endif

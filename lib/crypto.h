@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cryptography that the modules share, all of it OpenSSL's. Linked only into objects that link libcrypto.
+ * All cryptography, and all of it OpenSSL's. libcrypto is loaded by the first call: ENOSYS if it is not there.
+ * It does not read openssl.cnf: a configuration file shall not load code into the process that holds keys. So a provider
+ * that only that file switches on, say the FIPS one, is not used. Where another library brought libcrypto, and in another
+ * program, it is as that set it up.
  * Keys and other secret bytes are in the caller's struct secret or wiped buffers; contexts are cleansed on every path.
  */
 #ifndef HWKEY_CRYPTO_H

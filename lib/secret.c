@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,7 +14,16 @@
 
 #include "err.h"
 
-enum { FIRST_SIZE = 4096 };	/* bytes: each page that the kernel keeps secret costs as much as 50 system calls */
+enum {			/* bytes: each page that the kernel keeps secret costs as much as 50 system calls */
+	FIRST_SIZE = 4096,
+	ARENA_SIZE = 262144,	/* more than an ordinary run needs; only what is used costs pages */
+	ARENA_ALIGN = 64,
+};
+
+/* At the beginning of its own mapping, so that every copy of this file, in whatever module, can give back to it. */
+struct arena {
+	size_t used;		/* bytes; what is above them is zero */
+};
 
 static void *map_secretmem(size_t size)
 {
@@ -41,11 +51,56 @@ static void *map_locked(size_t size)
 	return p;
 }
 
+/* Where accesses are watched each secret is apart, and so it is where the kernel keeps no pages secret, or not so many. */
+static struct arena *arena_get(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return NULL;
+#else
+	static void *arena;
+
+	if (!arena) {
+		arena = map_secretmem(ARENA_SIZE);
+		if (arena != MAP_FAILED)
+			((struct arena *)arena)->used = ARENA_ALIGN;
+	}
+	return arena == MAP_FAILED ? NULL : arena;
+#endif
+}
+
+static size_t arena_size(size_t size)
+{
+	return (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+}
+
+static bool arena_take(struct secret *ret, size_t size)
+{
+	struct arena *a = size < ARENA_SIZE ? arena_get() : NULL;
+
+	if (!a || arena_size(size) > ARENA_SIZE - a->used)
+		return false;
+	*ret = (struct secret){ .data = (unsigned char *)a + a->used, .size = size, .from = a };
+	a->used += arena_size(size);
+	return true;
+}
+
+/* What is not the last one stays away until the process ends. */
+static void arena_give(const struct secret *s)
+{
+	size_t at = (size_t)(s->data - (unsigned char *)s->from);
+
+	if (at + arena_size(s->size) == s->from->used)
+		s->from->used = at;
+}
+
 int secret_alloc(struct secret *ret, size_t size, struct err *e)
 {
 	size_t mapped = size ? size : 1;
-	void *p = map_secretmem(mapped);
+	void *p;
 
+	if (arena_take(ret, mapped))
+		return 0;
+	p = map_secretmem(mapped);
 	if (p == MAP_FAILED)
 		p = map_locked(mapped);
 	if (p == MAP_FAILED)
@@ -108,9 +163,12 @@ int secret_random(struct secret *ret, size_t len, struct err *e)
 	return 0;
 }
 
-int secret_fill(struct secret *s, int fd, size_t max, struct err *e)
+int secret_fill(struct secret *s, int fd, size_t max, size_t known, struct err *e)
 {
 	while (s->len <= max) {
+		if (s->len == known)
+			return 0;
+
 		ssize_t n = read(fd, s->data + s->len, s->size - s->len);
 
 		if (n < 0 && errno == EINTR)
@@ -131,14 +189,14 @@ int secret_read(struct secret *ret, int fd, size_t max, struct err *e)
 	int r = secret_alloc(&first, FIRST_SIZE, e);
 
 	if (r == 0)
-		r = secret_fill(&first, fd, max < FIRST_SIZE ? max : FIRST_SIZE - 1, e);
+		r = secret_fill(&first, fd, max < FIRST_SIZE ? max : FIRST_SIZE - 1, SIZE_MAX, e);
 	if (r == -EFBIG && first.len <= max) {
 		r = secret_alloc(&whole, max + 1, e);
 		if (r < 0)
 			return r;
 		secret_bytes_copy(whole.data, first.data, first.len);
 		whole.len = first.len;
-		r = secret_fill(&whole, fd, max, e);
+		r = secret_fill(&whole, fd, max, SIZE_MAX, e);
 	}
 	if (r < 0)
 		return r;
@@ -150,7 +208,10 @@ void secret_done(struct secret *s)
 {
 	if (s->data) {
 		explicit_bzero(s->data, s->size);
-		(void)munmap(s->data, s->size);
+		if (s->from)
+			arena_give(s);
+		else
+			(void)munmap(s->data, s->size);
 	}
 	*s = (struct secret){ 0 };
 }
@@ -159,6 +220,6 @@ void secret_protect_process(void)
 {
 	const struct rlimit none = { 0, 0 };
 
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	(void)setrlimit(RLIMIT_CORE, &none);
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)	/* what is not dumpable has no core, whatever the limit */
+		(void)setrlimit(RLIMIT_CORE, &none);
 }

@@ -26,7 +26,8 @@ int sysroot_path(const struct env *env, const char *path, char *ret, size_t size
 	return join(env, path, ret, size) ? 0 : err_set(e, ENAMETOOLONG, "path '%.60s...' is too long", ret);
 }
 
-ssize_t sysroot_read(const struct env *env, const char *path, void *ret, size_t size)
+/* WHOLE: what is longer than SIZE is EFBIG. */
+static ssize_t read_at(const struct env *env, const char *path, void *ret, size_t size, bool whole)
 {
 	char full[PATH_MAX], more;
 	AUTO_CLOSE int fd = -1;
@@ -43,15 +44,20 @@ ssize_t sysroot_read(const struct env *env, const char *path, void *ret, size_t 
 		if (n > 0 && have == size)
 			return -EFBIG;
 		have += n > 0 ? (size_t)n : 0;
-	} while (n > 0 || (n < 0 && errno == EINTR));
+	} while ((n > 0 && (whole || have < size)) || (n < 0 && errno == EINTR));
 	return n < 0 ? -errno : (ssize_t)have;
+}
+
+ssize_t sysroot_read(const struct env *env, const char *path, void *ret, size_t size)
+{
+	return read_at(env, path, ret, size, true);
 }
 
 /* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx\n" */
 int boot_id_read(const struct env *env, unsigned char ret[BOOT_ID], struct err *e)
 {
 	char text[37], hex[2 * BOOT_ID];
-	ssize_t n = sysroot_read(env, "/proc/sys/kernel/random/boot_id", text, sizeof(text));
+	ssize_t n = read_at(env, "/proc/sys/kernel/random/boot_id", text, sizeof(text), false);
 	size_t digits = 0;
 
 	for (ssize_t i = 0; i < n && i < 36; i++)

@@ -15,7 +15,7 @@ extern const struct store_ops soft_store_ops;
 int key_make(const struct device *, const struct object_name *, uint32_t policy, struct err *e);
 int key_revoke(const struct device *, const struct object_name *, bool revoked, struct err *e);
 
-extern const struct backend_ops soft_ops;	/* all three: what hwkey_module aliases */
+extern const struct backend_ops soft_ops;	/* all three */
 
 struct wrapping {		/* one wrapping key */
 	struct object_name name;	/* as .key, in the store's memory until it changes */

@@ -395,11 +395,8 @@ const struct store_ops soft_store_ops = {
 	.check = ipl_check,
 };
 
-/* The tests link all modules into one and reach this one under its own name. */
 const struct backend_ops soft_ops = {
 	.key = &soft_key_ops,
 	.seal = &soft_seal_ops,
 	.store = &soft_store_ops,
 };
-
-MODULE_EXPORT extern const struct backend_ops hwkey_module __attribute__((alias("soft_ops")));

@@ -54,14 +54,15 @@ const char *root_grade(int dir)
 }
 
 /* ENOENT without a message: no such slot. FILE, which may get the clear root key, has room for SLOT_ROOM bytes. */
-static int slot_load(int dir, const struct soft_slot *row, struct secret *file, struct slot *ret, struct err *e)
+static int slot_load(int dir, const struct soft_slot *row, size_t known, struct secret *file, struct slot *ret,
+		     struct err *e)
 {
 	AUTO_CLOSE int fd = openat(dir, row->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	int r;
 
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open root-key slot '%s'", row->file);
-	r = secret_fill(file, fd, SLOT_MAX, e);
+	r = secret_fill(file, fd, SLOT_MAX, known, e);
 	if (r == -EFBIG)
 		return err_set(e, EBADMSG, "root-key slot '%s': longer than %d bytes", row->file, SLOT_MAX);
 	if (r == 0)
@@ -75,7 +76,7 @@ int root_slot_load(int dir, const struct soft_slot *row, struct secret *ret_file
 {
 	int r = secret_alloc(ret_file, SLOT_ROOM, e);
 
-	return r < 0 ? r : slot_load(dir, row, ret_file, ret, e);
+	return r < 0 ? r : slot_load(dir, row, SIZE_MAX, ret_file, ret, e);
 }
 
 static bool erase_has_slot(int top)
@@ -117,16 +118,14 @@ int root_check_stat(const struct device *dev, const char *file, const struct sta
 	return 0;
 }
 
-/* RET_MODE stays as it is if FILE is not there. */
-static int check_owner(const struct device *dev, int dir, const char *file, mode_t *ret_mode, struct err *e)
+/* RET stays as it is if FILE is not there. */
+static int check_owner(const struct device *dev, int dir, const char *file, struct stat *ret, struct err *e)
 {
 	const char *name = file ? file : "";
-	struct stat st;
 
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+	if (fstatat(dir, name, ret, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "cannot look at '%s/" SOFT_DIR "/%s'", dev->env->pks_dir, name);
-	*ret_mode = st.st_mode;
-	return root_check_stat(dev, file, &st, e);
+	return root_check_stat(dev, file, ret, e);
 }
 
 int root_check_private(const struct device *dev, struct err *e)
@@ -141,14 +140,15 @@ int root_check_private(const struct device *dev, struct err *e)
 static int check_modes(const struct device *dev, int dir, struct session *ret, struct err *e)
 {
 	const struct env *env = dev->env;
-	mode_t mode = 0;
-	int r = check_owner(dev, dir, NULL, &mode, e);
+	struct stat st;
+	int r = check_owner(dev, dir, NULL, &st, e);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(soft_slots); i++) {
-		mode = 0;
-		r = check_owner(dev, dir, soft_slots[i].file, &mode, e);
-		ret->slots += mode != 0;
-		ret->exposed = ret->exposed || (i == 0 && S_ISREG(mode) && mode & (S_IRGRP | S_IROTH));
+		st = (struct stat){ 0 };
+		r = check_owner(dev, dir, soft_slots[i].file, &st, e);
+		ret->slots |= st.st_mode ? 1U << i : 0;
+		ret->sizes[i] = st.st_mode ? (size_t)st.st_size : SIZE_MAX;
+		ret->exposed = ret->exposed || (i == 0 && S_ISREG(st.st_mode) && st.st_mode & (S_IRGRP | S_IROTH));
 	}
 	if (r == 0 && ret->exposed && env->note)
 		env->note(env, "root key '%s/" SOFT_DIR "/%s' can be read by other users: chmod 400 it", env->pks_dir,
@@ -167,7 +167,7 @@ static int slot_try(const struct device *dev, int dir, const struct soft_slot *r
 	AUTO_SECRET struct secret given = { 0 };
 	struct secret file = { .data = ret->slot, .size = sizeof(ret->slot) };
 	struct slot s;
-	int r = slot_load(dir, row, &file, &s, e);
+	int r = slot_load(dir, row, ret->sizes[row - soft_slots], &file, &s, e);
 
 	if (r == 0 && row->credential)
 		r = ask_for(dev->env, row, &given, e);
@@ -210,7 +210,7 @@ static int slot_try_used(const struct device *dev, int dir, const struct soft_sl
 {
 	int r = slot_try(dev, dir, row, ret, e);
 
-	if (r == 0 && ret->slots > 1 && !is_in_use(dir, ret))
+	if (r == 0 && ret->slots & (ret->slots - 1) && !is_in_use(dir, ret))
 		return err_set(e, EBADMSG, "root-key slot '%s': of another root key than the keystore's", row->file);
 	return r;
 }

@@ -17,7 +17,8 @@ enum { SLOT_ROOM = SLOT_MAX + 1 };	/* bytes: one more tells that a file is too l
 struct session {		/* what dev->session holds once the store was opened */
 	unsigned char root[ROOT_KEY], system[UUID_SIZE];
 	uint64_t epoch;
-	unsigned slots;		/* how many there are */
+	unsigned slots;		/* bit n: soft_slots[n] was there */
+	size_t sizes[ARRAY_SIZE(soft_slots)];	/* bytes: of the files of those; SIZE_MAX of the others */
 	bool exposed;		/* other users can read the clear root key */
 	bool noted, told, moved;	/* told: the grade of protection, a damaged container, that all was moved */
 	bool passed[CONSUMER_OS + 1];	/* its password was right */

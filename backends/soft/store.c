@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,11 +19,11 @@ enum { READ_TRIES = 20 };	/* a reader takes no lock: it can meet two commits in 
 /* --- opening --------------------------------------------------------------------------------------------------- */
 
 /* Who may write here can replace the keystore by an older one, or by his own. */
-static int check_directory(int fd, const char *path, struct err *e)
+static int check_directory(int fd, const char *name, const char *path, struct err *e)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
+	if (fstatat(fd, name, &st, AT_EMPTY_PATH) < 0)
 		return err_sys(e, "cannot open keystore '%s'", path);
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_uid != 0 && st.st_uid != geteuid()))
 		return err_set(e, EPERM, "keystore directory '%s' can be written by other users: chmod go-w it, if it is "
@@ -70,7 +71,7 @@ static int open_top(struct store *s, unsigned flags, struct err *e)
 		s->top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (s->top >= 0)
-		return check_directory(s->top, path, e);
+		return check_directory(s->top, "", path, e);
 	if (errno == ENOENT)
 		return not_initialised(s->dev->env, e);
 	return err_sys(e, "cannot open keystore '%s'", path);
@@ -78,7 +79,12 @@ static int open_top(struct store *s, unsigned flags, struct err *e)
 
 static int take_lock(struct store *s, struct err *e)
 {
-	return s->lock >= 0 ? 0 : lock_take(s->top, SOFT_LOCK, &(struct file_attr){ 0600, (gid_t)-1 }, &s->lock, e);
+	const struct file_attr attr = { 0600, (gid_t)-1 };
+
+	if (s->lock >= 0)
+		return 0;
+	return s->top >= 0 ? lock_take(s->top, SOFT_LOCK, &attr, &s->lock, e)
+			   : lock_take(s->dir, "../" SOFT_LOCK, &attr, &s->lock, e);
 }
 
 static int open_system(struct store *s, struct err *e)
@@ -115,6 +121,21 @@ static int open_or_create(struct store *s, unsigned flags, struct err *e)
 	s->created = true;
 	tell_made(s->dev->env);
 	return open_system(s, e);
+}
+
+/* One that is there is opened at once, without its .top. What else there is, is found out step by step. */
+static int open_any(struct store *s, unsigned flags, struct err *e)
+{
+	const char *top = s->dev->env->pks_dir;
+	char path[PATH_MAX];
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s/" SOFT_DIR, top) < (int)sizeof(path))
+		s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (s->dir >= 0)
+		return check_directory(s->dir, "..", top, e);
+	r = open_top(s, flags, e);
+	return r < 0 ? r : open_or_create(s, flags, e);
 }
 
 /* --- reading --------------------------------------------------------------------------------------------------- */
@@ -479,9 +500,7 @@ int store_open(struct store *ret, const struct device *dev, unsigned flags, stru
 	int r;
 
 	s.dev = dev;
-	r = open_top(&s, flags, e);
-	if (r == 0)
-		r = open_or_create(&s, flags, e);
+	r = open_any(&s, flags, e);
 	if (r == 0)
 		r = root_unlock(dev, s.dir, e);		/* may ask a person: not under the lock */
 	if (r == 0 && flags & STORE_WRITE)
@@ -522,9 +541,10 @@ void store_done(struct store *s)
 void store_note(const struct store *s)
 {
 	const struct env *env = s->dev->env;
-	const char *grade = root_grade(s->dir);
+	struct session *session = session_of(s->dev);
+	const char *grade = session->slots & 1 ? soft_slots[0].grade : root_grade(s->dir);
 
-	if (env->note && grade && !session_of(s->dev)->noted)
+	if (env->note && grade && !session->noted)
 		env->note(env, "%s", grade);
-	session_of(s->dev)->noted = true;
+	session->noted = true;
 }

@@ -43,7 +43,7 @@ struct store {
 	char name[SOFT_NAME_MAX + 1];	/* of the partition */
 	unsigned char uuid[UUID_SIZE];	/* of the partition */
 	char files[2][SOFT_FILE_SIZE], kept[2][SOFT_FILE_SIZE + 8];	/* its containers; where a damaged one is kept */
-	int top, dir, lock;		/* env->pks_dir, its system/, the lock */
+	int top, dir, lock;		/* env->pks_dir, if it was needed, its system/, the lock */
 	struct secret memory;		/* of .objects and .boot */
 	struct objects objects;
 	struct boot boot;

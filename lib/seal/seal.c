@@ -10,7 +10,6 @@
 
 #include "lib/backend.h"
 #include "lib/err.h"
-#include "lib/module.h"
 #include "lib/secret.h"
 #include "lib/utc.h"
 #include "stream.h"
@@ -71,7 +70,7 @@ static int stream_key(const struct secret *key, const unsigned char salt[32], co
 	return r;
 }
 
-static int sealed_key(const struct sealed *s, struct blob *ret, struct err *e)
+int sealed_key(const struct sealed *s, struct blob *ret, struct err *e)
 {
 	return base64_decode(s->header.key, s->header.key_len, ret, e);
 }
@@ -154,8 +153,8 @@ static int input_open(const char *file, int *ret_fd, const char **ret_name, stru
 	return 0;
 }
 
-static int data_seal(const struct device *dev, const struct seal_ops *ops, const struct wrap_params *wrap,
-		     const char *file, const char *label, const struct output_to *to, struct err *e)
+int data_seal(const struct device *dev, const struct seal_ops *ops, const struct wrap_params *wrap, const char *file,
+	      const char *label, const struct output_to *to, struct err *e)
 {
 	AUTO_OUTPUT struct output out = OUTPUT_NONE;
 	AUTO_BLOB struct blob header = { 0 };
@@ -199,14 +198,14 @@ static int head_read(struct sealed *s, struct err *e)
 	return r;
 }
 
-static void sealed_done(struct sealed *s)
+void sealed_done(struct sealed *s)
 {
 	auto_close(&s->fd);
 	blob_done(&s->head);
 	*s = (struct sealed)SEALED_NONE;
 }
 
-static int sealed_open(const char *file, struct sealed *ret, struct err *e)
+int sealed_open(const char *file, struct sealed *ret, struct err *e)
 {
 	AUTO(sealed_done) struct sealed s = SEALED_NONE;
 	int r = input_open(file, &s.fd, &s.name, e);
@@ -223,8 +222,8 @@ static int sealed_open(const char *file, struct sealed *ret, struct err *e)
 	return 0;
 }
 
-static int data_unseal(const struct device *dev, const struct seal_ops *ops, const struct sealed *s,
-		       const struct output_to *to, struct err *e)
+int data_unseal(const struct device *dev, const struct seal_ops *ops, const struct sealed *s, const struct output_to *to,
+		struct err *e)
 {
 	struct source in = { .fd = s->fd, .name = s->name, .ahead = s->head.data + s->header.len,
 			     .n_ahead = s->head.len - s->header.len };
@@ -249,13 +248,3 @@ static int data_unseal(const struct device *dev, const struct seal_ops *ops, con
 		r = output_publish(&out, e);
 	return r;
 }
-
-const struct seal_module seal_module_table = {
-	.seal = data_seal,
-	.open = sealed_open,
-	.key = sealed_key,
-	.unseal = data_unseal,
-	.done = sealed_done,
-};
-
-extern MODULE_EXPORT const struct seal_module hwkey_module __attribute__((alias("seal_module_table")));

@@ -68,21 +68,17 @@ struct sealed {				/* a sealed file whose header is read; SEALED_NONE = empty */
 	struct blob head;		/* what was read so far: the header and the beginning of the body */
 };
 
-struct seal_module {
-	/* FILE NULL or "-" is standard input. LABEL may be NULL. */
-	int (*seal)(const struct device *, const struct seal_ops *, const struct wrap_params *, const char *file,
-		    const char *label, const struct output_to *, struct err *e);
-	int (*open)(const char *file, struct sealed *ret, struct err *e);
-	/* The data key as the trust source sealed it. */
-	int (*key)(const struct sealed *, struct blob *ret, struct err *e);
-	/* Once per open. EBADMSG: another machine or keystore, or changed bytes. */
-	int (*unseal)(const struct device *, const struct seal_ops *, const struct sealed *, const struct output_to *,
-		      struct err *e);
-	void (*done)(struct sealed *);
-};
-
 #define SEALED_NONE { .fd = -1 }
 
-extern const struct seal_module seal_module_table;	/* the module's hwkey_module, for what is linked with it */
+/* FILE NULL or "-" is standard input. LABEL may be NULL. */
+int data_seal(const struct device *, const struct seal_ops *, const struct wrap_params *, const char *file,
+	      const char *label, const struct output_to *, struct err *e);
+int sealed_open(const char *file, struct sealed *ret, struct err *e);
+/* The data key as the trust source sealed it. */
+int sealed_key(const struct sealed *, struct blob *ret, struct err *e);
+/* Once per open. EBADMSG: another machine or keystore, or changed bytes. */
+int data_unseal(const struct device *, const struct seal_ops *, const struct sealed *, const struct output_to *,
+		struct err *e);
+void sealed_done(struct sealed *);
 
 #endif

@@ -15,7 +15,7 @@ verdict() { awk -v check="$1" 'index($0, check) == 1 { sub(check " *", ""); prin
 }
 
 @test "doctor: a plug-in or module that others may change" {
-	for so in cryptsetup/libcryptsetup-token-hwkey.so hwkey/soft.so; do
+	for so in cryptsetup/libcryptsetup-token-hwkey.so hwkey/keyring.so; do
 		copy=$BATS_TEST_TMPDIR/${so//\//-}
 		mkdir "$copy"
 		cp -a "$build/root" "$copy"
@@ -36,10 +36,10 @@ verdict() { awk -v check="$1" 'index($0, check) == 1 { sub(check " *", ""); prin
 
 @test "doctor: a module that does not load, a repository open to others" {
 	cp -a "$build/root" "$BATS_TEST_TMPDIR/root"
-	rm "$(find "$BATS_TEST_TMPDIR/root" -name seal.so)"
+	rm "$(find "$BATS_TEST_TMPDIR/root" -name keyring.so)"
 	run env B="$BATS_TEST_TMPDIR" "$top/tests/with-plugin" /usr/local/bin/hwkey doctor
 	[ "$status" -eq 4 ]
-	[[ $output == *"cannot load module 'seal'"* ]]
+	[[ $output == *"cannot load module 'keyring'"* ]]
 	mkdir -m 777 "$HWKEY_REPOSITORY"
 	run hwkey doctor
 	[ "$status" -eq 4 ]

@@ -470,3 +470,21 @@ passphrase_only() {
 	echo "system calls: $(grep -c '(' "$BATS_TEST_TMPDIR/trace")"
 	[ "$(grep -c '(' "$BATS_TEST_TMPDIR/trace")" -le 170 ]	# 93 of them start the process and libcrypto, 14 look for trust sources
 }
+
+@test "one write: 100 system calls and one flush at most, and nothing of openssl.cnf" {
+	command -v strace >/dev/null || skip 'no strace'
+	[ -z "${ASAN_OPTIONS-}" ] && [ "$(uname -m)" = x86_64 ] || skip 'counted for a plain build on x86_64'
+	cd "$BATS_TEST_TMPDIR"
+	put a 1
+	put a 2 --replace
+	secret 3
+	printf 'openssl_conf = [\n' >bad.cnf
+	OPENSSL_CONF=$PWD/bad.cnf strace -f -o trace hwkey pks-write -q --replace a - <"$f"
+	[ "$(hwkey pks-read a)" = 3 ]
+	[ "$(grep -cE '(fsync|fdatasync|sync_file_range)\(' trace)" -eq 1 ]
+	not grep -F .cnf trace
+	calls=$(grep -cE '^[0-9]+ +[a-z].* = ' trace)
+	echo "$calls system calls"
+	[ "$calls" -gt 50 ]
+	[ "$calls" -le 100 ]
+}

@@ -181,17 +181,17 @@ static void pattern(unsigned char *p, size_t len)
 
 static int seal(const char *in, const char *out, bool replace, struct err *e)
 {
-	return seal_module_table.seal(&dev, &ops, NULL, in, "a label", &(struct output_to){ out, replace, -1 }, e);
+	return data_seal(&dev, &ops, NULL, in, "a label", &(struct output_to){ out, replace, -1 }, e);
 }
 
 static int unseal_to(const char *in, const struct output_to *to, struct err *e)
 {
 	struct sealed s = SEALED_NONE;
-	int r = seal_module_table.open(in, &s, e);
+	int r = sealed_open(in, &s, e);
 
 	if (r == 0)
-		r = seal_module_table.unseal(&dev, &ops, &s, to, e);
-	seal_module_table.done(&s);
+		r = data_unseal(&dev, &ops, &s, to, e);
+	sealed_done(&s);
 	return r;
 }
 
@@ -550,7 +550,7 @@ static int seal_to_fd(const char *path, struct err *e)
 {
 	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	return seal_module_table.seal(&dev, &ops, NULL, "clear", NULL, &(struct output_to){ .fd = fd }, e);
+	return data_seal(&dev, &ops, NULL, "clear", NULL, &(struct output_to){ .fd = fd }, e);
 }
 
 static void full_disk_is_an_error(void **state)
@@ -663,7 +663,7 @@ static long peak_rss(off_t size)
 	if (pid == 0) {
 		const int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-		_exit(seal_module_table.seal(&dev, &ops, NULL, "big", NULL, &(struct output_to){ .fd = fd }, &e) == 0 ? 0 : 9);
+		_exit(data_seal(&dev, &ops, NULL, "big", NULL, &(struct output_to){ .fd = fd }, &e) == 0 ? 0 : 9);
 	}
 	assert_int_equal(wait4(pid, &status, 0, &usage), pid);
 	assert_int_equal(status, 0);
@@ -715,7 +715,7 @@ static void bad_labels_are_refused(void **state)
 	longest[SEALED_LABEL_MAX + 1] = '\0';
 	put("clear", "x", 1);
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
-		assert_int_equal(seal_module_table.seal(&dev, &ops, NULL, "clear", labels[i], &to, &e), -EINVAL);
+		assert_int_equal(data_seal(&dev, &ops, NULL, "clear", labels[i], &to, &e), -EINVAL);
 	assert_int_equal(files_count(), 1);
 }
 
