@@ -110,6 +110,30 @@ static void secrets_are_read_whole_within_the_limit(void **state)
 	assert_int_equal(close(p[0]), 0);
 }
 
+static void secrets_have_room_of_their_own_which_is_zero(void **state)
+{
+	const size_t sizes[] = { 1, 64, 65, 4096, 132096, 100000, 100000, 1 << 20 };
+	struct secret s[ARRAY_SIZE(sizes)] = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+			assert_int_equal(secret_alloc(&s[i], sizes[i], &e), 0);
+			assert_int_equal(s[i].size, sizes[i]);
+			for (size_t n = 0; n < sizes[i]; n++)
+				assert_int_equal(s[i].data[n], 0);
+			memset(s[i].data, (int)i + 1, sizes[i]);
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+			assert_int_equal(s[i].data[0], i + 1);
+			assert_int_equal(s[i].data[sizes[i] - 1], i + 1);
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)	/* the last first, or the first first */
+			secret_done(&s[round == 1 ? ARRAY_SIZE(sizes) - 1 - i : i]);
+	}
+}
+
 struct values { bool flag; char *text; uint32_t number; };
 
 static const char *const colours[] = { "red", "blue", NULL };
@@ -170,6 +194,7 @@ int main(void)
 		cmocka_unit_test(errors_are_prefixed_and_cut_not_overrun),
 		cmocka_unit_test(big_endian_and_hex),
 		cmocka_unit_test(secrets_are_read_whole_within_the_limit),
+		cmocka_unit_test(secrets_have_room_of_their_own_which_is_zero),
 		cmocka_unit_test(options_are_parsed_and_refused),
 	};
 
