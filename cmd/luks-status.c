@@ -20,7 +20,7 @@ static const struct column columns[] = {
 	{ "NAME", OUT_STRING, false }, { "BACKEND", OUT_STRING, false }, { "STATE", OUT_STRING, false },
 	{ "PRIORITY", OUT_STRING, true }, { "PBKDF", OUT_STRING, false }, { "CREATED", OUT_STRING, false },
 	{ "PATTERN", OUT_STRING, true }, { "UUID", OUT_STRING, true }, { "LABEL", OUT_STRING, true },
-	{ "CIPHER", OUT_STRING, true }, { 0 }
+	{ "CIPHER", OUT_STRING, true }, { "NEEDS", OUT_STRING, false }, { 0 }
 };
 
 static const struct column repair_columns[] = {
@@ -47,7 +47,7 @@ static int show(void *ctx, const struct luks_row *row, struct err *e)
 
 	return out_row(s->out, (const char *const[]){ number(row->slot, slot), number(row->token, token), row->type,
 		row->name, row->backend, row->state, row->priority, row->kdf, row->created, row->pattern, s->info.uuid,
-		s->info.label[0] ? s->info.label : NULL, s->info.cipher }, e);
+		s->info.label[0] ? s->info.label : NULL, s->info.cipher, row->needs[0] ? row->needs : NULL }, e);
 }
 
 static int show_repair(void *ctx, const struct luks_row *row, struct err *e)

@@ -2,17 +2,14 @@
 #include "luks-token.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/crypto.h"
 #include "lib/err.h"
+#include "lib/json.h"
 #include "lib/repo.h"
 #include "lib/utc.h"
-
-static void json_freep(json_object **j) { json_object_put(*j); }
-#define AUTO_JSON AUTO(json_freep)
 
 enum { VERSION = 1, DEPTH_MAX = 8, DIGEST_MAX = 1024 };
 enum { JSON_MAX = 8 << 20, JSON_DEPTH = 32 };	/* of a header: twice LUKS2's largest JSON area, for indentation */
@@ -24,35 +21,6 @@ static const char backend_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 static const char base64_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 static const char hex_chars[] = "0123456789abcdef";
 static const char uuid_chars[] = "0123456789abcdefABCDEF-";
-
-static json_object *parse(const char *text, size_t max, int depth)
-{
-	size_t len = strnlen(text, max + 1);
-	json_tokener *t = len <= max ? json_tokener_new_ex(depth) : NULL;
-	json_object *j = NULL;
-
-	if (t) {
-		json_tokener_set_flags(t, JSON_TOKENER_STRICT);
-		j = json_tokener_parse_ex(t, text, (int)len + 1);
-		if (json_tokener_get_error(t) != json_tokener_success || !json_object_is_type(j, json_type_object)) {
-			json_object_put(j);
-			j = NULL;
-		}
-		json_tokener_free(t);
-	}
-	return j;
-}
-
-/* A string member without a NUL inside; NULL: absent or something else. */
-static const char *member(json_object *j, const char *key)
-{
-	json_object *o;
-
-	if (!json_object_object_get_ex(j, key, &o) || !json_object_is_type(o, json_type_string) ||
-	    strlen(json_object_get_string(o)) != (size_t)json_object_get_string_len(o))
-		return NULL;
-	return json_object_get_string(o);
-}
 
 /* 1 to MAX characters, all from SET. */
 static bool is_of(const char *s, const char *set, size_t max)
@@ -104,7 +72,7 @@ static int parse_slots(json_object *j, uint32_t *ret)
 
 uint32_t luks_token_slots(const char *text)
 {
-	AUTO_JSON json_object *j = parse(text, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX);
+	AUTO_JSON json_object *j = json_read(text, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX);
 	uint32_t set = 0;
 
 	if (j)
@@ -123,9 +91,9 @@ static bool is_version(json_object *j)
 /* What is wrong with the members that are text; NULL: nothing, and they are in RET. */
 static const char *parse_members(json_object *j, struct luks_token *ret)
 {
-	const char *name = member(j, "name"), *backend = member(j, "backend"), *vol = member(j, "vol");
-	const char *state = member(j, "state"), *created = member(j, "created"), *pattern = member(j, "pattern");
-	const char *salt = member(j, "salt");
+	const char *name = json_text(j, "name"), *backend = json_text(j, "backend"), *vol = json_text(j, "vol");
+	const char *state = json_text(j, "state"), *created = json_text(j, "created"), *pattern = json_text(j, "pattern");
+	const char *salt = json_text(j, "salt");
 
 	if (!name || strlen(name) >= sizeof(ret->name) || !repo_valid_name(name))
 		return "name";
@@ -155,8 +123,8 @@ static const char *parse_members(json_object *j, struct luks_token *ret)
 
 int luks_token_parse(const char *text, struct luks_token *ret, struct err *e)
 {
-	AUTO_JSON json_object *j = parse(text, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX);
-	const char *type = j ? member(j, "type") : NULL, *blob = j ? member(j, "blob") : NULL, *wrong;
+	AUTO_JSON json_object *j = json_read(text, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX);
+	const char *type = j ? json_text(j, "type") : NULL, *blob = j ? json_text(j, "blob") : NULL, *wrong;
 	struct luks_token t = { 0 };
 	int r;
 
@@ -268,9 +236,9 @@ int luks_recovery_format(int slot, bool pending, const char *salt, struct blob *
 
 int luks_recovery_pending(const char *text, char ret_salt[LUKS_SALT_SIZE])
 {
-	AUTO_JSON json_object *j = parse(text, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX);
-	const char *type = j ? member(j, "type") : NULL, *state = j ? member(j, "state") : NULL;
-	const char *salt = j ? member(j, "salt") : NULL;
+	AUTO_JSON json_object *j = json_read(text, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX);
+	const char *type = j ? json_text(j, "type") : NULL, *state = j ? json_text(j, "state") : NULL;
+	const char *salt = j ? json_text(j, "salt") : NULL;
 	json_object *slot;
 	uint32_t slots;
 	int64_t n;
@@ -289,7 +257,7 @@ int luks_recovery_pending(const char *text, char ret_salt[LUKS_SALT_SIZE])
 
 bool luks_slot_salt(const char *text, int slot, char ret[LUKS_SALT_SIZE])
 {
-	AUTO_JSON json_object *j = parse(text, JSON_MAX, JSON_DEPTH);
+	AUTO_JSON json_object *j = json_read(text, JSON_MAX, JSON_DEPTH);
 	json_object *slots, *s, *kdf;
 	const char *salt = NULL;
 	char number[12];
@@ -297,7 +265,7 @@ bool luks_slot_salt(const char *text, int slot, char ret[LUKS_SALT_SIZE])
 	(void)snprintf(number, sizeof(number), "%d", slot);
 	if (j && json_object_object_get_ex(j, "keyslots", &slots) && json_object_object_get_ex(slots, number, &s) &&
 	    json_object_object_get_ex(s, "kdf", &kdf) && json_object_is_type(kdf, json_type_object))
-		salt = member(kdf, "salt");
+		salt = json_text(kdf, "salt");
 	if (!is_of(salt, base64_chars, LUKS_SALT_SIZE - 1))
 		return false;
 	(void)snprintf(ret, LUKS_SALT_SIZE, "%s", salt);
@@ -306,14 +274,14 @@ bool luks_slot_salt(const char *text, int slot, char ret[LUKS_SALT_SIZE])
 
 static const char *pattern_member(json_object *j, const char *key)
 {
-	const char *p = j ? member(j, key) : NULL;
+	const char *p = j ? json_text(j, key) : NULL;
 
 	return is_of(p, hex_chars, 64) && strlen(p) == 64 ? p : NULL;
 }
 
 bool luks_pattern_parse(const char *text, char ret[65])
 {
-	AUTO_JSON json_object *j = parse(text, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX);
+	AUTO_JSON json_object *j = json_read(text, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX);
 	const char *p = pattern_member(j, "verification-pattern");
 
 	if (p)
@@ -323,7 +291,7 @@ bool luks_pattern_parse(const char *text, char ret[65])
 
 int luks_pattern_format(const char *old, const char *pattern, struct blob *ret, struct err *e)
 {
-	AUTO_JSON json_object *j = json_object_new_object(), *o = old ? parse(old, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX) : NULL;
+	AUTO_JSON json_object *j = json_object_new_object(), *o = old ? json_read(old, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX) : NULL;
 	const char *integrity = pattern_member(o, "integrity-verification-pattern");
 
 	if (!add_text(j, "type", LUKS_PATTERN_TYPE) || !add(j, "keyslots", json_object_new_array()) ||
@@ -335,7 +303,7 @@ int luks_pattern_format(const char *old, const char *pattern, struct blob *ret, 
 
 size_t luks_json_size(const char *text)
 {
-	AUTO_JSON json_object *j = parse(text, JSON_MAX, JSON_DEPTH);
+	AUTO_JSON json_object *j = json_read(text, JSON_MAX, JSON_DEPTH);
 	const char *plain = j ? json_object_to_json_string_ext(j, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 			      : NULL;
 
@@ -348,7 +316,7 @@ static const char *first_segment(json_object *segments)
 	const char *first = NULL;
 
 	json_object_object_foreach(segments, id, s) {
-		const char *type = json_object_is_type(s, json_type_object) ? member(s, "type") : NULL;
+		const char *type = json_object_is_type(s, json_type_object) ? json_text(s, "type") : NULL;
 
 		if (type && !strcmp(type, "crypt") && !json_object_object_get_ex(s, "flags", NULL) &&
 		    is_of(id, "0123456789", 9) && (!first || strtol(id, NULL, 10) < strtol(first, NULL, 10)))
@@ -404,7 +372,7 @@ static int binding_format(const char *uuid, const struct blob *salt, const struc
 
 static int decode_member(json_object *j, const char *key, struct blob *ret, struct err *e)
 {
-	const char *s = member(j, key);
+	const char *s = json_text(j, key);
 
 	if (!s || !*s || strlen(s) > DIGEST_MAX)
 		return err_set(e, EBADMSG, "the volume key's digest has no valid '%s'", key);
@@ -413,7 +381,7 @@ static int decode_member(json_object *j, const char *key, struct blob *ret, stru
 
 int luks_binding(const char *text, const char *uuid, struct blob *ret, struct err *e)
 {
-	AUTO_JSON json_object *j = parse(text, JSON_MAX, JSON_DEPTH);
+	AUTO_JSON json_object *j = json_read(text, JSON_MAX, JSON_DEPTH);
 	AUTO_BLOB struct blob salt = { 0 }, digest = { 0 };
 	json_object *segments, *digests, *d = NULL;
 	const char *first = NULL;

@@ -24,6 +24,8 @@ struct err;
 #define LUKS_TOKEN_TYPE "hwkey"
 #define LUKS_RECOVERY_TYPE "hwkey-recovery"
 #define LUKS_PATTERN_TYPE "paes-verification-pattern"	/* zkey's */
+#define LUKS_SYSTEMD_TYPE "systemd-tpm2"
+#define LUKS_CLEVIS_TYPE "clevis"
 
 enum { LUKS_SALT_SIZE = 129 };	/* base64 of 96 bytes and a NUL; 32 bytes are usual */
 enum { LUKS_SLOTS = 32, LUKS_TOKENS = 32, LUKS_TOKEN_TEXT_MAX = 16384, LUKS_BLOB_MAX = 4096 };

@@ -71,6 +71,7 @@ struct luks_row {
 	const char *type;		/* of the token; "passphrase" for a slot without one */
 	const char *name, *backend, *pattern, *created;	/* NULL: none */
 	const struct blob *blob;	/* the sealed passphrase; NULL: none */
+	char needs[512];		/* of a TPM's token: what must hold to open it, for a person; empty: not known */
 	const char *state;		/* "ok", "pending", "removing", "dead", "invalid", "unbound" */
 	const char *priority, *kdf;	/* NULL without a slot */
 	int result;			/* test: 0 or -errno */

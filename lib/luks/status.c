@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/tpm-foreign.h"
+#include "lib/tpm-token.h"
 
 static const char *priority_name(struct luks *l, int slot)
 {
@@ -37,6 +39,30 @@ static const char *state_of(struct luks *l, const struct luks_token *t, int slot
 	return t->pending ? "removing" : "ok";
 }
 
+static void describe_own(const struct blob *token, struct luks_row *row)
+{
+	AUTO_TPM_TOKEN struct tpm_token t = { 0 };
+	struct err ignored;
+
+	if (tpm_token_is(token->data, token->len) && tpm_token_parse(token->data, token->len, &t, &ignored) == 0)
+		tpm_policy_describe(&t.policy, row->needs, sizeof(row->needs));
+}
+
+/* Another program's, by the words of its own. */
+static void describe_foreign(const char *token, struct luks_row *row)
+{
+	AUTO_TPM_FOREIGN struct tpm_foreign f = { 0 };
+	struct err ignored;
+
+	if (tpm_foreign_parse(token, strlen(token), &f, &ignored) < 0) {
+		row->state = "invalid";
+		return;
+	}
+	tpm_foreign_describe(&f, row->needs, sizeof(row->needs));
+	row->backend = f.public.len ? "tpm2" : NULL;
+	row->state = row->slot < 0 ? "dead" : "ok";
+}
+
 static void fill_token(struct luks *l, int slot, int id, struct luks_token *t, struct luks_row *row)
 {
 	const char *text = luks_token_text(l, id, &row->type);
@@ -51,6 +77,7 @@ static void fill_token(struct luks *l, int slot, int id, struct luks_token *t, s
 		row->created = t->created;
 		row->pattern = t->pattern[0] ? t->pattern : NULL;
 		row->state = state_of(l, t, slot);
+		describe_own(&t->blob, row);
 	} else if (!strcmp(row->type, LUKS_TOKEN_TYPE)) {
 		row->state = "invalid";
 	} else if (!strcmp(row->type, LUKS_RECOVERY_TYPE)) {
@@ -58,6 +85,8 @@ static void fill_token(struct luks *l, int slot, int id, struct luks_token *t, s
 	} else if (!strcmp(row->type, LUKS_PATTERN_TYPE)) {
 		row->pattern = luks_pattern_parse(text, t->pattern) ? t->pattern : NULL;
 		row->state = row->pattern ? "ok" : "invalid";
+	} else if (!strcmp(row->type, LUKS_SYSTEMD_TYPE) || !strcmp(row->type, LUKS_CLEVIS_TYPE)) {
+		describe_foreign(text, row);
 	}
 }
 
