@@ -8,7 +8,7 @@
 #include "lib/tpm-policy.h"
 #include "pks.h"
 
-enum { VALUES_MAX = 1 << 16, KEY_FILE_MAX = 1 << 14 };	/* bytes: of PCR values, of a public key */
+enum { VALUES_MAX = 1 << 16, KEY_FILE_MAX = 1 << 14, SIGNATURE_MAX = 1 << 20 };	/* bytes */
 
 struct given_option { const char *name; bool given; };
 
@@ -162,6 +162,15 @@ static int read_text(const char *file, size_t max, struct blob *ret, struct err 
 	r = blob_alloc(ret, bytes.len + 1, e);
 	if (r == 0)
 		memcpy(ret->data, bytes.data, bytes.len);
+	return r;
+}
+
+int pcr_signature_take(struct hwkey *hw, const char *file, struct blob *text, struct err *e)
+{
+	int r = read_text(file, SIGNATURE_MAX, text, e);
+
+	if (r == 0 && file)
+		hw->env.pcr_signature = (const char *)text->data;
 	return r;
 }
 

@@ -35,6 +35,13 @@ struct wrap_options {
 	OPT_STR(s, m.device_key, "device-key", 0, "FILE", "For the TPM whose storage root key is in FILE", \
 		.complete = COMPLETE_FILE)
 
+/* How signed states are named to what opens. */
+#define PCR_SIGNATURE_OPT(s) \
+	OPT_STR(s, pcr_signature, "pcr-signature", 0, "FILE", "Signed states of PCRs, as systemd-measure writes them", \
+		.complete = COMPLETE_FILE)
+/* FILE NULL: as without the option. TEXT must stay while the devices do. */
+int pcr_signature_take(struct hwkey *, const char *file, struct blob *text, struct err *e);
+
 /* Whether any is given that a device of such a backend does not take. */
 bool wrap_options_of_tpm(const struct wrap_options *);
 /* What can be said before any device is looked for: EINVAL. */

@@ -156,15 +156,31 @@ static int pair_add(struct luks *l, const struct luks_opener *o, const struct pa
 	return r;
 }
 
-/* Of a UUID that this volume had: the token is of no use to anybody, but its slot is K's if K opens it. */
-static bool is_dead_of_key(struct luks *l, const struct luks_token *t, const struct luks_key *k)
+static bool is_slot_of_key(struct luks *l, const struct luks_token *t, const struct luks_key *k)
 {
 	AUTO_SECRET struct secret passphrase = { 0 };
 	struct err quiet = { 0 };
 	uint32_t opened = 0;
 
-	return strcmp(t->vol, crypt_get_uuid(l->cd)) != 0 && base64_encode_secret(k->clear, &passphrase, &quiet) == 0 &&
+	return base64_encode_secret(k->clear, &passphrase, &quiet) == 0 &&
 	       luks_try_each(l, t->slots, &passphrase, &opened, &quiet) == 0 && opened;
+}
+
+/*
+ * The token was made here and RET has the passphrase of its slots. Of a UUID that this volume had it is of no use to
+ * anybody, and this machine may refuse to open it now, for its state or its PIN: its slot is K's if K opens it.
+ */
+static bool is_from_here(struct luks *l, const struct luks_source *src, const struct luks_token *t, const struct luks_key *k,
+			 struct secret *ret)
+{
+	struct err quiet = { 0 };
+	int r = src ? luks_unseal(l, src, t, ret, &quiet) : luks_unseal_by(l, k->device, k->seal, t, ret, &quiet);
+
+	if (r == 0)
+		return true;
+	if (strcmp(t->vol, crypt_get_uuid(l->cd)) == 0 && r != -EACCES && r != -EPERM)
+		return false;
+	return is_slot_of_key(l, t, k) && base64_encode_secret(k->clear, ret, &quiet) == 0;
 }
 
 /* Under the name that the key has, or had: then only the pattern says that it is no other key of that name. */
@@ -176,19 +192,19 @@ static bool is_named(const struct luks_token *t, const struct luks_key *k)
 }
 
 /* Another machine's key may have the same name: that slot is its way in, and goes only when named. */
-static bool is_replaced(struct luks *l, const struct luks_token *t, const struct luks_key *k, const char *replace)
+static bool is_replaced(struct luks *l, const struct luks_source *src, const struct luks_token *t, const struct luks_key *k,
+			const char *replace)
 {
 	AUTO_SECRET struct secret passphrase = { 0 };
-	struct err quiet = { 0 };
 
 	if (replace && !strcmp(t->name, replace))
 		return true;
-	return is_named(t, k) && (is_dead_of_key(l, t, k) ||
-				  luks_unseal_by(l, k->device, k->seal, t, &passphrase, &quiet) == 0);
+	return is_named(t, k) && is_from_here(l, src, t, k, &passphrase);
 }
 
 /* Tokens that the new one replaces, but token NEW. -ENOENT: REPLACE is given and has none. */
-static int find_old(struct luks *l, const struct luks_key *k, const char *replace, uint32_t *ret_ids, struct err *e)
+static int find_old(struct luks *l, const struct luks_source *src, const struct luks_key *k, const char *replace,
+		    uint32_t *ret_ids, struct err *e)
 {
 	bool found = !replace;
 
@@ -196,7 +212,7 @@ static int find_old(struct luks *l, const struct luks_key *k, const char *replac
 	for (int id = 0; id < LUKS_TOKENS; id++) {
 		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
 
-		if (!luks_token_get(l, id, &t) || !is_replaced(l, &t, k, replace))
+		if (!luks_token_get(l, id, &t) || !is_replaced(l, src, &t, k, replace))
 			continue;
 		*ret_ids |= UINT32_C(1) << id;
 		found |= replace && !strcmp(t.name, replace);
@@ -208,10 +224,7 @@ static int old_slots(struct luks *l, const struct luks_source *src, const struct
 		     uint32_t *ret, struct err *e)
 {
 	AUTO_SECRET struct secret passphrase = { 0 };
-	struct err quiet = { 0 };
-	bool known = luks_unseal_by(l, k->device, k->seal, t, &passphrase, &quiet) == 0 ||
-		     (src && luks_unseal(l, src, t, &passphrase, &quiet) == 0) ||
-		     (is_dead_of_key(l, t, k) && base64_encode_secret(k->clear, &passphrase, &quiet) == 0);
+	bool known = is_from_here(l, src, t, k, &passphrase);
 
 	return luks_token_own(l, src, t, known ? &passphrase : NULL, ret, e);
 }
@@ -246,7 +259,7 @@ int luks_enroll_with(struct luks *l, const struct luks_source *src, const struct
 	AUTO_LUKS_TOKEN struct luks_token t = { 0 };
 	AUTO_BLOB struct blob text = { 0 };
 	uint32_t old;
-	int slot, r = find_old(l, k, replace, &old, e);
+	int slot, r = find_old(l, src, k, replace, &old, e);
 
 	if (r == 0)
 		r = base64_encode_secret(k->clear, &passphrase, e);
@@ -270,7 +283,7 @@ int luks_enroll(struct luks *l, const struct luks_auth *a, const struct luks_key
 	int r = luks_check_writable(l, e);
 
 	if (r == 0)
-		r = find_old(l, k, replace, &old, e);
+		r = find_old(l, a->source, k, replace, &old, e);
 	if (r == 0)
 		r = find_free_slot(l, e);
 	if (r < 0)
