@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
-/* TPM 2.0 and 1.2, as far as listing goes. */
+/* TPM 2.0, whose body is backends/tpm2/, and 1.2, as far as listing goes. */
 #include "lib/backend.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/err.h"
 #include "lib/env.h"
 #include "lib/sys.h"
+#include "lib/sysroot.h"
 #include "lib/tpm.h"
+
+static const char *const key_types[] = { "tpm2", NULL };
 
 static int probe(const struct env *, struct device **list, struct err *e);
 static int examine(const struct env *, struct examination *);
@@ -17,6 +21,8 @@ static int examine(const struct env *, struct examination *);
 const struct backend backend_tpm2 = {
 	.name = "tpm2",
 	.summary = "Trusted Platform Modules",
+	.roles = ROLE_KEY | ROLE_SEAL,
+	.key_types = key_types,
 	.measures = true,
 	.probe = probe,
 	.examine = examine,
@@ -32,6 +38,7 @@ struct tpm {
 	char banks[96];			/* "sha1, sha256"; "": unknown */
 	char manager[24];		/* "/dev/tpmrm0", or "/dev/tpm0" of a TPM 1.2 */
 	bool has_node;			/* the device node for us is there */
+	bool may_use;			/* and lets us */
 	bool encrypts;			/* the kernel's own sessions are encrypted */
 };
 
@@ -54,6 +61,14 @@ static void banks_read(const struct env *env, struct tpm *t)
 			at += (size_t)snprintf(t->banks + at, sizeof(t->banks) - at, "%s%.16s", at ? ", " : "", name + 4);
 }
 
+static bool may_use(const struct env *env, const char *node)
+{
+	char path[PATH_MAX];
+	struct err ignored;
+
+	return sysroot_path(env, node, path, sizeof(path), &ignored) == 0 && access(path, R_OK | W_OK) == 0;
+}
+
 /* False: no TPM of that number. */
 static bool tpm_read(const struct env *env, unsigned n, struct tpm *ret)
 {
@@ -65,10 +80,13 @@ static bool tpm_read(const struct env *env, unsigned n, struct tpm *ret)
 		return false;
 	if (sys_read_number(env, class_path(ret, "tpm_version_major", path), &ret->version) < 0)
 		ret->version = sys_exists(env, class_path(ret, "device/caps", path)) ? 1 : 0;	/* before Linux 5.6 */
-	(void)sys_read_link(env, class_path(ret, "device/driver", path), ret->driver, sizeof(ret->driver));
-	banks_read(env, ret);
 	(void)snprintf(ret->manager, sizeof(ret->manager), ret->version == 1 ? "/dev/tpm%u" : "/dev/tpmrm%u", n);
 	ret->has_node = sys_exists(env, ret->manager);
+	ret->may_use = ret->has_node && may_use(env, ret->manager);
+	if (env->brief && ret->may_use)
+		return true;
+	(void)sys_read_link(env, class_path(ret, "device/driver", path), ret->driver, sizeof(ret->driver));
+	banks_read(env, ret);
 	ret->encrypts = sys_exists(env, class_path(ret, "null_name", path));
 	return true;
 }
@@ -112,19 +130,51 @@ static int add_details(const struct env *env, const struct tpm *t, struct device
 	return r;
 }
 
+static void describe(const struct tpm *t, char *ret, size_t size)
+{
+	if (!t->has_node)
+		(void)snprintf(ret, size, "no '%s'", t->manager);
+	else if (!t->may_use)
+		(void)snprintf(ret, size, "no permission for '%s': be root, or of group tss", t->manager);
+	else
+		(void)snprintf(ret, size, "driver %s", t->driver[0] ? t->driver : "unknown");
+}
+
+/* A TPM 1.2 can only be listed. */
 static int add(const struct env *env, const struct tpm *t, struct device **list, struct err *e)
 {
 	char id[16], text[128];
 	int r;
 
 	(void)snprintf(id, sizeof(id), "tpm%u", t->n);
-	if (!t->has_node)
-		(void)snprintf(text, sizeof(text), "no '%s'", t->manager);
-	else
-		(void)snprintf(text, sizeof(text), "driver %s", t->driver[0] ? t->driver : "unknown");
-	r = device_add(list, &backend_tpm2, env, id, version_name(t), t->has_node ? DEVICE_ONLINE : DEVICE_OFFLINE, text,
-		       e);
-	return r < 0 ? r : add_details(env, t, *list, e);
+	describe(t, text, sizeof(text));
+	while (*list)
+		list = &(*list)->next;
+	r = device_add(list, &backend_tpm2, env, id, version_name(t), t->may_use ? DEVICE_ONLINE : DEVICE_OFFLINE, text, e);
+	if (r < 0)
+		return r;
+	if (t->version != 2)
+		(*list)->roles = 0;
+	return env->brief ? 0 : add_details(env, t, *list, e);
+}
+
+/* Those that env->tcti names. */
+static int add_named(const struct env *env, struct device **list, struct err *e)
+{
+	const char *at = env->tcti + strspn(env->tcti, " ");
+	int r = 0;
+
+	for (unsigned n = 0; r == 0 && *at; n++) {
+		size_t len = strcspn(at, " ");
+		char id[16], name[128];
+
+		(void)snprintf(id, sizeof(id), "tpm%u", n);
+		(void)snprintf(name, sizeof(name), "%.*s", (int)len, at);
+		r = device_add(list, &backend_tpm2, env, id, "TPM 2.0", DEVICE_ONLINE, name, e);
+		at += len;
+		at += strspn(at, " ");
+	}
+	return r;
 }
 
 static int each(const struct env *env, int (*see)(void *ctx, const struct env *, const struct tpm *), void *ctx)
@@ -159,6 +209,8 @@ static int probe(const struct env *env, struct device **list, struct err *e)
 {
 	struct found f = { list, e };
 
+	if (env->tcti)
+		return add_named(env, list, e);
 	return each(env, see_probe, &f);
 }
 

@@ -113,6 +113,9 @@ struct key_params {
 	struct wrap_params wrap;
 };
 
+/* How many bits one clear key of PARAMS has. TYPE: the only one that the backend makes. CLEAR_LEN 0: it is to be made. */
+int key_params_bits(const struct key_params *, const char *type, size_t clear_len, unsigned *ret, struct err *e);
+
 enum rewrap_flags {
 	REWRAP_TO_NEW = 1 << 0,		/* under a wrapping key made for it */
 };

@@ -9,23 +9,10 @@
 #include "lib/blob.h"
 #include "lib/err.h"
 
-/* CLEAR_LEN 0: a key is to be made, else one is given and says its size itself. */
 static int key_shape(const struct key_params *p, size_t clear_len, struct token *ret, struct err *e)
 {
-	unsigned parts = p->xts ? 2 : 1, bits = p->bits ? p->bits : 256;
-
-	if (p->type && strcmp(p->type, "local") != 0)
-		return err_set(e, EINVAL, "the software keystore makes keys of type 'local', not '%s'", p->type);
-	if (clear_len && !p->bits)
-		bits = (unsigned)clear_len * 8 / parts;
-	if (bits != 128 && bits != 192 && bits != 256)
-		return err_set(e, EINVAL, "a key of %u bits is no AES key: 128, 192, 256%s", bits,
-			       p->xts ? " for each half" : "");
-	if (clear_len && clear_len != (size_t)bits / 8 * parts)
-		return err_set(e, EINVAL, "key has %zu bytes, not the %u of %s%u bits", clear_len, bits / 8 * parts,
-			       p->xts ? "twice " : "", bits);
-	*ret = (struct token){ .kind = TOKEN_KEY, .bits = bits, .xts = p->xts };
-	return 0;
+	*ret = (struct token){ .kind = TOKEN_KEY, .xts = p->xts };
+	return key_params_bits(p, "local", clear_len, &ret->bits, e);
 }
 
 static int wrap_policy(const struct wrap_params *p, uint32_t *ret, struct err *e)

@@ -17,11 +17,19 @@
 
 enum { TPM_OBJECTS = 6 };		/* at once, in any operation */
 
+struct srk {				/* a storage root key */
+	ESYS_TR handle;
+	uint32_t persistent;		/* 0x81000001; 0: a transient primary */
+	TPM2B_PUBLIC public;
+};
+
 struct tpm {
 	const struct device *dev;
 	ESYS_CONTEXT *esys;
 	TSS2_TCTI_CONTEXT *tcti;
 	ESYS_TR live[TPM_OBJECTS];	/* sessions and transient objects that are to be flushed; ESYS_TR_NONE: free */
+	ESYS_TR loaded;			/* the last sealed object: another one takes its place */
+	struct srk primary;		/* the transient one, once it was made; handle 0: not yet */
 	bool resource_manager;		/* which flushes what is left when it is closed */
 };
 
@@ -33,6 +41,8 @@ void tpm_close(struct tpm *);
 /* To be flushed by tpm_close(), or by tpm_flush(). */
 void tpm_keep(struct tpm *, ESYS_TR);
 void tpm_flush(struct tpm *, ESYS_TR);
+/* What went over the connection last stays in memory of ESYS otherwise. */
+void tpm_wipe(struct tpm *);
 /* It is gone already, with the command that used it. */
 void tpm_forget(struct tpm *, ESYS_TR);
 
@@ -42,24 +52,30 @@ void tpm_forget(struct tpm *, ESYS_TR);
  * no such handle ENOENT; out of memory, retry, busy EBUSY; TCTI's I/O EIO. Asks the TPM only in lockout.
  */
 int tpm_fail(struct tpm *, TSS2_RC, const char *what, struct err *e);
+TSS2_RC tpm_rc_base(TSS2_RC);		/* as TPM2_RC_...: without whose answer it is, and of what it speaks */
 /* Should the command be sent again? At most a few times, as RETRY, YIELDED, TESTING say: *tries counts them. */
 bool tpm_again(TSS2_RC, unsigned *tries);
 #define TPM_TRY(rc, call) do { unsigned tries_ = 0; do { (rc) = (call); } while (tpm_again((rc), &tries_)); } while (0)
 
 /* --- srk.c: the storage root key ------------------------------------------------------------------------------- */
 
-struct srk {
-	ESYS_TR handle;
-	uint32_t persistent;		/* 0x81000001; 0: a transient primary */
-	TPM2B_PUBLIC public;
-};
-
 /* The persistent one if it can be a parent, else a primary of the standard template, whose Name is systemd's. */
 int srk_find(struct tpm *, struct srk *ret, struct err *e);
 /* The one that a token names, without asking the TPM: wrong ones show when they are used. */
 int srk_of_token(struct tpm *, const struct tpm_token *, struct srk *ret, struct err *e);
-/* After a failure with srk_of_token(): which of "sealed on another machine", "TPM cleared", ... it was. Sets E, EBADMSG. */
-int srk_explain(struct tpm *, const struct tpm_token *, struct err *e);
+/* Its public part. EBADMSG. */
+int srk_parent(const struct tpm_token *, TPM2B_PUBLIC *ret, struct err *e);
+/*
+ * After a failure with srk_of_token(). 0: it is the TPM's own, in *RET. Else E says which of "cleared or replaced" (EPERM),
+ * "another machine" (EBADMSG) it is; if that cannot be told E stays as it was.
+ */
+int srk_explain(struct tpm *, const struct tpm_token *, struct srk *ret, struct err *e);
+bool srk_is_of(struct tpm *, const struct tpm_token *);	/* TOKEN was made for it */
+bool srk_is_parent(const TPMT_PUBLIC *);
+const TPM2B_PUBLIC *srk_template(void);
+/* Which board this is, by what firmware says of it; all zero: nothing. */
+int machine_read(const struct env *, unsigned char ret[16], struct err *e);
+int public_name(const TPM2B_PUBLIC *, TPM2B_NAME *ret, struct err *e);
 /* Makes the primary persistent: EEXIST if there is one. */
 int srk_make_persistent(struct tpm *, struct err *e);
 
@@ -139,13 +155,34 @@ int signer_name(const struct blob *der, TPM2B_NAME *ret, struct err *e);
 
 /* --- seal.c: the sealed object and its token ------------------------------------------------------------------- */
 
-/* T says kind, bits, xts and policy; the rest is filled in. PIN: for a policy with one. Proves that it opens. */
-int token_seal(struct tpm *, struct tpm_token *t, const struct secret *pin, bool clear_bus, const struct secret *payload,
+struct sealing {
+	const struct secret *pin;	/* for a policy with one */
+	const TPM2B_PUBLIC *parent;	/* another TPM's storage root key: nothing is asked of this one; NULL: this TPM's */
+	bool clear_bus;			/* also if the TPM cannot encrypt what goes over the bus */
+	bool later;			/* what must hold need not hold now */
+};
+
+/* T says kind, bits, xts and policy; the rest is filled in. Proves that it opens, and does not without its policy. */
+int token_seal(struct tpm *, struct tpm_token *t, const struct sealing *, const struct secret *payload,
 	       const struct blob *binding, struct blob *ret, struct err *e);
 /* The PIN is asked for where it is needed. EBADMSG: foreign, tampered with, or another binding. */
 int token_unseal(struct tpm *, const struct blob *token, enum token_kind, const struct blob *binding, struct secret *ret,
 		 struct err *e);
-/* authValue of a PIN: scrypt, N 2^15, r 8, p 1, with the token's salt. */
+
+/* --- import.c: for another machine's TPM, without it ------------------------------------------------------------ */
+
+/*
+ * A sealed object that TPM2_Import takes under PARENT: TPM 2.0 library, part 1, "Duplication", outer wrapping alone. OBJECT
+ * says attributes and policy, and gets its unique field.
+ */
+int import_make(const TPM2B_PUBLIC *parent, TPM2B_PUBLIC *object, const TPM2B_AUTH *auth, const unsigned char secret[32],
+		TPM2B_PRIVATE *ret, TPM2B_ENCRYPTED_SECRET *ret_seed, struct err *e);
+/* TPM2B_PUBLIC's bytes, or the PEM of an ECC P-256 or RSA 2048 key, which is taken for one of the standard template. */
+int import_parent(const struct blob *, TPM2B_PUBLIC *ret, struct err *e);
+
+/* --- memory.c --------------------------------------------------------------------------------------------------- */
+
+/* authValue of a PIN: scrypt, N 2^15, r 8, p 1, with the token's salt; without zeros at its end. */
 int pin_stretch(const struct secret *pin, const unsigned char salt[32], TPM2B_AUTH *ret, struct err *e);
 
 #endif

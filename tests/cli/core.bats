@@ -50,7 +50,7 @@ setup() { load helpers; }
 	[ "$(hwkey --complete generate --device '')" = local ]
 	[ "$(hwkey --complete generate --device=)" = local ]
 	[ "$(hwkey --complete generate --volume-type '')" = $'luks2\nplain' ]
-	[ "$(hwkey --complete generate --type '')" = local ]
+	[ "$(hwkey --complete generate --type '')" = $'tpm2\nlocal' ]
 	[ "$(hwkey --complete wrap name '')" = '#file' ]
 	[ "$(hwkey --complete secure-erase '')" = $'disk1\n/\n./' ]	# a key, or what has a '/' in it
 	[ "$(hwkey --complete secure-erase di)" = disk1 ]
