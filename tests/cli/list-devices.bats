@@ -191,6 +191,7 @@ says() {
 }
 
 @test "watch: only those asked for, chosen columns, raw; JSON is an object a line" {
+	cd "$BATS_TEST_TMPDIR"
 	watch --output event,device,remark --raw local
 	HWKEY_SYSROOT='' hwkey generate -q k
 	says '^change local protection:\\x20plain'
