@@ -65,8 +65,10 @@ static int pin_ask(const struct device *dev, struct err *e)
 
 	(void)snprintf(prompt, sizeof(prompt), "PIN for TPM '%s'", dev->id);
 	r = env->ask ? env->ask(env, "hwkey.tpm2-pin", prompt, &pin, e) : err_set(e, ENOKEY, "nobody can be asked");
-	if (r == -ENOKEY)
-		return err_set(e, EACCES, "the TPM wants its PIN: %s", e->msg);
+	if (r == -ENOKEY) {
+		e->code = EACCES;
+		return err_prefix(e, "the TPM wants its PIN");
+	}
 	return r < 0 ? r : pin_set(dev, &pin, e);
 }
 

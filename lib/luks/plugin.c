@@ -6,7 +6,7 @@
  * libcryptsetup goes on to the next token after ENOENT, EPERM, EAGAIN and ENOANO only; everything else ends its loop. So:
  *   ENOENT  not for us: malformed, unknown backend, other volume or machine, tampered with (the log says why)
  *   EAGAIN  the trust source is not here (yet)
- *   ENOANO  the keystore's passphrase is missing or wrong; only known when the keystore was found and asked
+ *   ENOANO  the keystore's passphrase, or the TPM's PIN, is missing or wrong; only known when it was found and asked
  */
 #include <errno.h>
 #include <libcryptsetup.h>
@@ -34,7 +34,7 @@ MODULE_EXPORT void cryptsetup_token_dump(struct crypt_device *, const char *);
 struct pin {
 	const char *bytes;		/* no NUL; NULL: none was given */
 	size_t len;
-	bool asked;
+	const char *asked;		/* what it is to be; NULL: nobody asked for it */
 };
 
 static int answer(const struct env *env, const char *name, const char *prompt, struct secret *ret, struct err *e)
@@ -42,9 +42,12 @@ static int answer(const struct env *env, const char *name, const char *prompt, s
 	struct pin *pin = env->ctx;
 
 	(void)prompt;
-	if (strcmp(name, "hwkey.pks-passphrase") != 0)
+	if (!strcmp(name, "hwkey.pks-passphrase"))
+		pin->asked = "its PIN is the passphrase of the keystore";
+	else if (!strcmp(name, "hwkey.tpm2-pin"))
+		pin->asked = "its PIN is the TPM's";
+	else
 		return err_set(e, ENOKEY, "nobody can be asked for '%s' here", name);
-	pin->asked = true;
 	if (!pin->bytes)
 		return err_set(e, ENOKEY, "no PIN was given");
 	return secret_copy(ret, pin->bytes, pin->len, e);
@@ -155,7 +158,7 @@ int cryptsetup_token_open_pin(struct crypt_device *cd, int token, const char *pi
 	if (r == 0)
 		return give(&s, password, password_len);
 	crypt_logf(cd, CRYPT_LOG_ERROR, "hwkey: token %d%s%s%s: %s\n", token, t.name[0] ? " (key '" : "", t.name,
-		   t.name[0] ? "')" : "", r == -ENOANO && !pin ? "its PIN is the passphrase of the keystore" : e.msg);
+		   t.name[0] ? "')" : "", r == -ENOANO && !pin ? p.asked : e.msg);
 	return r;
 }
 

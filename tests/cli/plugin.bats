@@ -194,3 +194,26 @@ code() { opens --debug "$@" 2>&1 | sed -n 's/.*Token [0-9]* (hwkey) open failed 
 	[ "$status" -ne 0 ]
 	grep -q 'set-user-ID' err
 }
+
+@test "a volume whose key is under a TPM and a PIN" {
+	load tpm
+	tpm_start
+	tpm_srk
+	mkdir -m 700 credentials
+	(umask 077; printf 4711 >credentials/hwkey.tpm2-pin)
+	export CREDENTIALS_DIRECTORY=$PWD/credentials
+	hwkey generate -q -d tpm0 --pin-file credentials/hwkey.tpm2-pin vol2
+	rm -f "$img"
+	hwkey luks-format -q "$img" vol2 --size 20M
+	[ "$(meta '[.tokens[] | select(.type == "hwkey") | .backend]')" = '["tpm2"]' ]
+	[ "$(code </dev/null)" = -55 ]	# ENOANO
+	not opens </dev/null 2>err
+	grep -qxF "hwkey: token 0 (key 'vol2'): its PIN is the TPM's" err
+	not opens <<<4712 2>err
+	grep -q 'wrong PIN; 2 more tries are left' err
+	opens <<<4711
+	tpm_stop
+	not opens 2>err
+	grep -q "hwkey: token 0 (key 'vol2'): cannot reach TPM 'tpm0'" err
+	tpm_end
+}

@@ -80,3 +80,50 @@ opens() {
 	[ "$(hwkey validate | grep -c 'storage root key')" = 2 ]
 	[ -z "$(tpm_left)" ]
 }
+
+# pin PIN: what is answered when a PIN is asked for
+pin() { mkdir -p -m 700 credentials; (umask 077; printf %s "$1" >credentials/hwkey.tpm2-pin); }
+
+@test "a PIN: right, wrong, none, and the TPM's lockout with the way out of it" {
+	tpm_start
+	tpm_srk
+	pin 4711
+	hwkey seal -q -d tpm0 --pin-file credentials/hwkey.tpm2-pin -o sealed secret
+	hwkey seal -q -d tpm0 -o other secret
+	fails 4 'the TPM wants its PIN' hwkey unseal --batch sealed
+	export CREDENTIALS_DIRECTORY=$PWD/credentials
+	opens sealed
+	pin 4712
+	fails 4 'wrong PIN; 2 more tries are left' hwkey unseal sealed
+	[ "$(tpm_property TPM2_PT_LOCKOUT_COUNTER)" = 0x1 ]	# one try is one
+	fails 4 'wrong PIN; 1 more try is left' hwkey unseal sealed
+	fails 4 'that was the last try' hwkey unseal sealed
+	pin 4711
+	fails 4 'in lockout after 3 wrong answers: it takes another one in at most 1000 seconds' hwkey unseal sealed
+	fails 4 tpm2_dictionarylockout hwkey unseal sealed
+	[ -z "$(tpm_left)" ]
+	opens other		# without a PIN there is nothing to guess
+	tpm2_dictionarylockout --clear-lockout 2>/dev/null
+	opens sealed
+}
+
+@test "for another machine's TPM, without it: P-256 and RSA, TPM2B_PUBLIC and PEM" {
+	tpm_start
+	pin 4711
+	for type in ecc rsa; do
+		tpm_start $type
+		tpm_srk $type
+		tpm2_readpublic -Q -c 0x81000001 -o $type.public
+		tpm2_readpublic -Q -c 0x81000001 -f pem -o $type.pem
+		for form in public pem; do
+			hwkey seal -q -d tpm0 --device-key $type.$form -o sealed secret
+			opens sealed
+			hwkey seal -q -d tpm0 --device-key $type.$form --pin-file credentials/hwkey.tpm2-pin -f -o sealed secret
+			CREDENTIALS_DIRECTORY=$PWD/credentials opens sealed
+			rm sealed
+		done
+	done
+	openssl ecparam -name secp384r1 -genkey -noout | openssl ec -pubout -out other.pem 2>/dev/null
+	fails 2 'no public key of a TPM' hwkey seal -d tpm0 --device-key other.pem -o refused secret
+	[ ! -e refused ]
+}
