@@ -94,7 +94,8 @@ int tpm_pcrs_parse(const char *text, uint32_t *ret_pcrs, enum tpm_bank *ret_bank
 	if (*p == ':') {
 		bank = tpm_bank_find(p + 1, strlen(p + 1));
 		if (!bank)
-			return err_set(e, EINVAL, "'%.64s': no PCR bank '%.32s': sha256, sha384, sha512, sha1", text, p + 1);
+			return err_set(e, EINVAL, "'%.64s': no PCR bank '%.32s': sha256, sha384, sha512, sha1", text,
+				       p + 1);
 	} else if (*p) {
 		return err_set(e, EINVAL, "'%.64s': expected PCRs such as '7+11' or '7+11:sha256'", text);
 	}
@@ -181,7 +182,8 @@ static int value_parse(const struct line *l, enum tpm_bank bank, struct tpm_bran
 	if (*p == ':')
 		bank = tpm_bank_find(p + 1, (size_t)(equals - p - 1));
 	if (!bank)
-		return err_set(e, EINVAL, "PCR values, line %u: the bank is none of sha256, sha384, sha512, sha1", l->number);
+		return err_set(e, EINVAL, "PCR values, line %u: the bank is none of sha256, sha384, sha512, sha1",
+			       l->number);
 	if (b->bank && b->bank != bank)
 		return err_set(e, EINVAL, "PCR values, line %u: two banks in one state, which ends at an empty line",
 			       l->number);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <tss2/tss2_mu.h>
 
 #include "lib/crypto.h"
 
@@ -78,22 +77,6 @@ static int add_pcrs(const struct tpm_branch *b, TPM2B_DIGEST *d, struct err *e)
 	put_selection(&in, b);
 	put(&in, values.buffer, CRYPTO_HASH);
 	return finish(&in, d, e);
-}
-
-int signer_name(const struct blob *public_key, TPM2B_NAME *ret, struct err *e)
-{
-	unsigned char area[sizeof(TPMT_PUBLIC)];
-	TPM2B_PUBLIC public;
-	size_t len = 0;
-	int r = signer_public(public_key, &public, e);
-
-	if (r < 0)
-		return r;
-	if (Tss2_MU_TPMT_PUBLIC_Marshal(&public.publicArea, area, sizeof(area), &len) != TSS2_RC_SUCCESS)
-		return err_set(e, EBADMSG, "public key of PCR signatures is malformed");
-	be_put(ret->name, TPM2_ALG_SHA256, 2);
-	ret->size = 2 + CRYPTO_HASH;
-	return crypto_sha256(area, len, ret->name + 2, e);
 }
 
 /* PolicyAuthorize begins anew: the key's Name, then, hashed on its own, a reference that is empty. */

@@ -94,6 +94,14 @@ int signer_public(const struct blob *der, TPM2B_PUBLIC *ret, struct err *e)
 	return 0;
 }
 
+int signer_name(const struct blob *public_key, TPM2B_NAME *ret, struct err *e)
+{
+	TPM2B_PUBLIC public;
+	int r = signer_public(public_key, &public, e);
+
+	return r < 0 ? r : public_name(&public, ret, e);
+}
+
 /* SHA-256 of the bare key: of RSA, PKCS#1's RSAPublicKey. */
 static int fingerprint(EVP_PKEY *key, unsigned char ret[CRYPTO_HASH], struct err *e)
 {
@@ -206,12 +214,14 @@ int pcr_signature_find(const char *json, const struct blob *public_key, enum tpm
 	AUTO_PCR_SIGNATURE struct pcr_signature s = { 0 };
 	unsigned known = 0;		/* entries for this key, bank and PCRs, whatever the policy */
 	char text[128];
-	int r = key_from_der(public_key, &key, e);
+	int r = 0;
 
-	if (r == 0)
+	if (!json_object_is_type(j, json_type_object))
+		return err_set(e, EBADMSG, "signatures of PCR values: no JSON object");
+	if (n)
+		r = key_from_der(public_key, &key, e);
+	if (n && r == 0)
 		r = fingerprint(key, name, e);
-	if (r == 0 && !json_object_is_type(j, json_type_object))
-		r = err_set(e, EBADMSG, "signatures of PCR values: no JSON object");
 	for (size_t i = 0; i < n && (r >= 0 || r == -EKEYREJECTED); i++) {	/* another one may be genuine */
 		json_object *entry = json_object_array_get_idx(entries, i);
 

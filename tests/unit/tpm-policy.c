@@ -337,7 +337,8 @@ static void signatures_that_do_not_fit_are_told_apart(void **state)
 		{ "{\"sha256\":[" ENTRY("11", SIGNED_POLICY, SIGNED_POLICY, SIGNATURE) "]}", ENOENT, "no signature by" },
 		{ "{\"sha256\":[" ENTRY("11", FINGERPRINT, ZEROS, ZEROS_SIGNATURE) "]}", ENOENT, "1 signature by" },
 		{ "{\"sha256\":[" ENTRY("11", FINGERPRINT, "00", SIGNATURE) "]}", ENOENT, "none for the present values" },
-		{ "{\"sha256\":[" ENTRY("11", FINGERPRINT, SIGNED_POLICY, ZEROS_SIGNATURE) "]}", EKEYREJECTED, "not by the key" },
+		{ "{\"sha256\":[" ENTRY("11", FINGERPRINT, SIGNED_POLICY, ZEROS_SIGNATURE) "]}", EKEYREJECTED,
+		  "not by the key" },
 		{ "{\"sha256\":[{\"pcrs\":[11],\"pkfp\":\"" FINGERPRINT "\",\"pol\":\"" SIGNED_POLICY "\"}]}", EKEYREJECTED,
 		  "not by the key" },
 	};
