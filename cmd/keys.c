@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "keys.h"
+#include "explain.h"
 #include "pks.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/tpm-token.h"
 
 enum { NAME, TYPE, BITS, XTS, VOLUMES, DESCRIPTION, CREATED, CHANGED, REWRAPPED, VOLUME_TYPE, SECTOR_SIZE, APQNS, PATTERN,
-       MASTER_KEY, CIPHER, IV_MODE, POLICY, FILE_NAME, SIZE, STAGED, PASSPHRASE, OTHER, N_COLUMNS, N_TIMES = 3 };
+       MASTER_KEY, CIPHER, IV_MODE, POLICY, FILE_NAME, SIZE, STAGED, PASSPHRASE, OTHER, NOW, N_COLUMNS, N_TIMES = 3 };
 
 const struct column key_columns[] = {
 	[NAME] = { "NAME", OUT_STRING }, [TYPE] = { "TYPE", OUT_STRING }, [BITS] = { "BITS", OUT_NUMBER },
@@ -20,7 +20,8 @@ const struct column key_columns[] = {
 	[CIPHER] = { "CIPHER", OUT_STRING, true }, [IV_MODE] = { "IV-MODE", OUT_STRING, true },
 	[POLICY] = { "POLICY", OUT_LIST, true }, [FILE_NAME] = { "FILE", OUT_STRING, true },
 	[SIZE] = { "SIZE", OUT_NUMBER, true }, [STAGED] = { "STAGED", OUT_BOOL, true },
-	[PASSPHRASE] = { "DUMMY-PASSPHRASE", OUT_STRING, true }, [OTHER] = { "OTHER", OUT_LIST, true }, [N_COLUMNS] = { 0 }
+	[PASSPHRASE] = { "DUMMY-PASSPHRASE", OUT_STRING, true }, [OTHER] = { "OTHER", OUT_LIST, true },
+	[NOW] = { "NOW", OUT_LIST, true }, [N_COLUMNS] = { 0 }
 };
 
 /* Which property a column shows. What no column shows is under OTHER. */
@@ -99,21 +100,10 @@ static void take_props(struct props *p, const char **v, char (*times)[21])
 		v[TYPE] = key_type_name(KEY_CCA_AESDATA);		/* of zkey's first version */
 }
 
-static void format_policy(const struct key *key, const struct blob *token, char *ret, size_t size)
-{
-	AUTO_TPM_TOKEN struct tpm_token t = { 0 };
-	struct err ignored;
-
-	if (key->type != KEY_TPM2)
-		pks_policy_format(key->policy, '\n', ret, size);
-	else if (tpm_token_parse(token->data, token->len, &t, &ignored) == 0)
-		tpm_policy_describe(&t.policy, ret, size);
-}
-
 int key_row(const struct hwkey *hw, struct out *out, struct entry *entry, struct err *e)
 {
 	char bits[16], size[16], master[2 * sizeof(((struct key *)0)->pattern) + 1] = "", file[4096], pass[4096];
-	char policy[1024] = "";
+	char policy[1024] = "", now[EXPLAIN_MAX] = "";
 	char times[N_TIMES][21];
 	const char *v[N_COLUMNS] = { [NAME] = entry->name, [FILE_NAME] = file, [SIZE] = size,
 				     [STAGED] = entry->staged.len ? "1" : "0" };
@@ -136,8 +126,11 @@ int key_row(const struct hwkey *hw, struct out *out, struct entry *entry, struct
 		v[BITS] = key.bits ? bits : NULL;
 		v[XTS] = key.xts ? "1" : "0";
 		v[MASTER_KEY] = master;
-		format_policy(&key, &entry->token, policy, sizeof(policy));
+		explain_policy(&entry->token, policy, sizeof(policy));
 		v[POLICY] = policy[0] ? policy : NULL;
+		if (hw->devices)
+			explain_now(hw->devices, key_type_backend(key.type), &entry->token, now);
+		v[NOW] = now[0] ? now : NULL;
 	}
 	if (entry->has_passphrase)
 		v[PASSPHRASE] = pass;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "luks.h"
+#include "wrap-params.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 struct open {
-	char *header, *key_file, *key;
+	char *header, *key_file, *key, *pcr_signature;
 	bool ask, test, readonly;
 };
 CMD_OPTS(struct open);
@@ -15,6 +16,7 @@ static const struct opt opts[] = {
 	OPT_STR(struct open, key, "key", 0, "NAME", "Open by key NAME of the repository, not by tokens",
 		.complete = COMPLETE_KEY),
 	OPT_FLAG(struct open, readonly, "readonly", 0, "Map the volume read-only"),
+	PCR_SIGNATURE_OPT(struct open),
 	KEY_FILE_OPT(struct open),
 	ASK_OPT(struct open),
 	HEADER_OPT(struct open),
@@ -56,6 +58,7 @@ static int test(struct hwkey *hw, struct volume *v, struct err *e)
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
+	AUTO_BLOB struct blob signatures = { 0 };
 	AUTO_VOLUME_KEY struct volume_key key = { 0 };
 	AUTO_VOLUME struct volume v = { 0 };
 	const struct open *o = values;
@@ -66,7 +69,9 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		return err_set(e, EINVAL, "give a device-mapper name to open it by, or --test alone");
 	if (!o->test && shows_asked(&hw->out))
 		return err_set(e, EINVAL, "only --test shows something: leave out --json, --output and the like");
-	r = volume_prepare(hw, o->key_file, o->ask, &v, e);
+	r = pcr_signature_take(hw, o->pcr_signature, &signatures, e);
+	if (r == 0)
+		r = volume_prepare(hw, o->key_file, o->ask, &v, e);
 	if (r == 0)
 		r = volume_open(&v, args->argv[0], o->header, e);
 	if (r == 0 && o->test)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "luks.h"
 
+#include "explain.h"
+
 #include <stdio.h>
 
 struct status {
@@ -20,7 +22,8 @@ static const struct column columns[] = {
 	{ "NAME", OUT_STRING, false }, { "BACKEND", OUT_STRING, false }, { "STATE", OUT_STRING, false },
 	{ "PRIORITY", OUT_STRING, true }, { "PBKDF", OUT_STRING, false }, { "CREATED", OUT_STRING, false },
 	{ "PATTERN", OUT_STRING, true }, { "UUID", OUT_STRING, true }, { "LABEL", OUT_STRING, true },
-	{ "CIPHER", OUT_STRING, true }, { "NEEDS", OUT_STRING, false }, { 0 }
+	{ "CIPHER", OUT_STRING, true }, { "NEEDS", OUT_STRING, false }, { "NOW", OUT_LIST, true },
+	{ 0 }
 };
 
 static const struct column repair_columns[] = {
@@ -32,6 +35,7 @@ struct shown {
 	struct out *out;
 	struct luks_info info;
 	int rows;
+	struct device *devices;
 };
 
 static const char *number(int n, char buf[12])
@@ -43,11 +47,14 @@ static const char *number(int n, char buf[12])
 static int show(void *ctx, const struct luks_row *row, struct err *e)
 {
 	const struct shown *s = ctx;
-	char slot[12], token[12];
+	char slot[12], token[12], now[EXPLAIN_MAX] = "";
 
+	if (row->blob)
+		explain_now(s->devices, row->backend, row->blob, now);
 	return out_row(s->out, (const char *const[]){ number(row->slot, slot), number(row->token, token), row->type,
 		row->name, row->backend, row->state, row->priority, row->kdf, row->created, row->pattern, s->info.uuid,
-		s->info.label[0] ? s->info.label : NULL, s->info.cipher, row->needs[0] ? row->needs : NULL }, e);
+		s->info.label[0] ? s->info.label : NULL, s->info.cipher, row->needs[0] ? row->needs : NULL,
+		now[0] ? now : NULL }, e);
 }
 
 static int show_repair(void *ctx, const struct luks_row *row, struct err *e)
@@ -84,6 +91,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r < 0)
 		return r;
 	shown.out = out;
+	shown.devices = hw->devices;
 	v.ops->info(v.luks, &shown.info);
 	if (o->repair)
 		return repair(&v, &shown, e);

@@ -45,6 +45,7 @@ struct job {			/* one key */
 	struct device *to;		/* DEV, unless it moves to another one, whose operations are TO_OPS */
 	const struct key_ops *to_ops;
 	struct key key;
+	char pattern[65];		/* of the key that is to come out, from its old token */
 	struct key_state state;
 	bool move;
 	struct err why;		/* code 0: can be done */
@@ -134,6 +135,8 @@ static int job_open(struct hwkey *hw, const struct rewrap *o, struct job *j, str
 	if (r == 0 && o->to_new && j->state.chosen && !o->all)
 		r = err_set(e, EINVAL, "is under the %s: --wrapping-key moves it to another one", j->state.under);
 	j->move = r == 0 && is_to_move(o, j);
+	if (j->move)	/* now: a PIN that is changed does not open the old token any more */
+		r = j->ops->pattern(j->dev, &j->entry.token, j->pattern, e);
 	return r;
 }
 
@@ -159,12 +162,10 @@ static int show_plan(struct hwkey *hw, const struct job *jobs, size_t n, struct 
 /* The token that would replace the old one must hold the very same key. */
 static int prove(const struct job *j, const struct blob *token, struct err *e)
 {
-	char old[65], new[65];
-	int r = j->ops->pattern(j->dev, &j->entry.token, old, e);
+	char new[65];
+	int r = j->to_ops->pattern(j->to, token, new, e);
 
-	if (r == 0)
-		r = j->to_ops->pattern(j->to, token, new, e);
-	if (r == 0 && strcmp(old, new) != 0)
+	if (r == 0 && strcmp(j->pattern, new) != 0)
 		return err_set(e, EBADMSG, "the trust source gave back another key; nothing was changed");
 	return r;
 }

@@ -23,6 +23,6 @@ const struct cmd cmd_show = {
 	.summary = "Show all that is known of a key",
 	.min_args = 1, .max_args = 1,
 	.complete = { COMPLETE_KEY },
-	.needs = NEED_REPO | SHOWS,
+	.needs = NEED_DEVICES | NEED_REPO | SHOWS,
 	.run = run,
 };

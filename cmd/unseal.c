@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "pks.h"
+#include "explain.h"
+#include "wrap-params.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,12 +10,13 @@
 #include "lib/output.h"
 #include "lib/seal/seal.h"
 
-struct values { char *output; bool explain, force, force_tty, json; };
+struct values { char *output, *pcr_signature; bool explain, force, force_tty, json; };
 CMD_OPTS(struct values);
 
 static const struct opt opts[] = {
 	OPT_STR(struct values, output, "output", 'o', "FILE", "Write to FILE: whole, or not at all",
 		.complete = COMPLETE_FILE),
+	PCR_SIGNATURE_OPT(struct values),
 	OPT_FLAG(struct values, explain, "explain", 0, "Open nothing: show what is needed to open it"),
 	OPT_FLAG(struct values, json, "json", 'J', "Explain in JSON"),
 	OPT_FLAG(struct values, force, "force", 'f', "Replace FILE if it exists"),
@@ -24,36 +26,42 @@ static const struct opt opts[] = {
 
 static const struct column columns[] = {
 	{ "FORMAT", OUT_NUMBER }, { "BACKEND" }, { "DEVICE" }, { "LABEL" }, { "CREATED" }, { "WRAPPING-KEY" },
-	{ "POLICY", OUT_LIST }, { NULL }
+	{ "POLICY", OUT_LIST }, { "NOW", OUT_LIST }, { NULL }
 };
 
-/* What the data key is under, and what must hold: as the header claims, which is proven when it is opened. */
-static void explain_key(const struct sealed *s, char under[33], char *policy, size_t size)
+/* What the data key is under and what must hold, as the header claims: that is proven when it is opened. */
+struct explained { char under[33], policy[1024], now[EXPLAIN_MAX]; };
+
+static void explain_key(struct hwkey *hw, const struct sealed *s, struct explained *ret)
 {
 	AUTO_BLOB struct blob sealed = { 0 };
 	struct err ignored;
 	struct token t;
 
-	if (sealed_key(s, &sealed, &ignored) < 0 || token_parse(sealed.data, sealed.len, &t, &ignored) < 0)
+	*ret = (struct explained){ 0 };
+	if (sealed_key(s, &sealed, &ignored) < 0)
 		return;
-	hex_encode(t.wrapping_key, sizeof(t.wrapping_key), under);
-	pks_policy_format(t.policy, '\n', policy, size);
+	if (token_parse(sealed.data, sealed.len, &t, &ignored) == 0)
+		hex_encode(t.wrapping_key, sizeof(t.wrapping_key), ret->under);
+	explain_policy(&sealed, ret->policy, sizeof(ret->policy));
+	explain_now(hw->devices, s->header.backend, &sealed, ret->now);
 }
 
-static int explain(const struct sealed *s, bool json, struct err *e)
+static int explain(struct hwkey *hw, const struct sealed *s, bool json, struct err *e)
 {
 	const struct out_format format = { .json = json, .record = true };
 	const struct sealed_header *h = &s->header;
-	char version[12], under[33] = "", policy[64] = "";
 	AUTO_OUT struct out *out = NULL;
+	struct explained x;
+	char version[12];
 	int r = out_open(&out, "sealed", columns, &format, e);
 
 	(void)snprintf(version, sizeof(version), "%d", SEALED_VERSION);
-	explain_key(s, under, policy, sizeof(policy));
+	explain_key(hw, s, &x);
 	if (r == 0)
 		r = out_row(out, (const char *const[]){ version, h->backend, h->device, h->label[0] ? h->label : NULL,
-							h->created, under[0] ? under : NULL, policy[0] ? policy : NULL },
-			    e);
+							h->created, x.under[0] ? x.under : NULL,
+							x.policy[0] ? x.policy : NULL, x.now[0] ? x.now : NULL }, e);
 	return r == 0 ? out_print(out, e) : r;
 }
 
@@ -97,6 +105,7 @@ static int open_here(struct hwkey *hw, const struct sealed *s, const struct valu
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct values *o = values;
+	AUTO_BLOB struct blob signatures = { 0 };
 	struct sealed s = SEALED_NONE;
 	int r;
 
@@ -104,9 +113,11 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		return err_set(e, EINVAL, "--json shows only what --explain explains");
 	if (o->output && o->explain)
 		return err_set(e, EINVAL, "--explain opens nothing, so there is nothing to write to '%s'", o->output);
-	r = sealed_open(args->argc ? args->argv[0] : NULL, &s, e);
+	r = pcr_signature_take(hw, o->pcr_signature, &signatures, e);
 	if (r == 0)
-		r = o->explain ? explain(&s, o->json, e) : open_here(hw, &s, o, e);
+		r = sealed_open(args->argc ? args->argv[0] : NULL, &s, e);
+	if (r == 0)
+		r = o->explain ? explain(hw, &s, o->json, e) : open_here(hw, &s, o, e);
 	sealed_done(&s);
 	return r;
 }

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "key-volumes.h"
 #include "luks.h"
+#include "wrap-params.h"
 
 #include <errno.h>
 #include <string.h>
+
+struct validate { char *pcr_signature; };
+CMD_OPTS(struct validate);
+
+static const struct opt opts[] = {
+	PCR_SIGNATURE_OPT(struct validate),
+	{ 0 }
+};
 
 static const struct column columns[] = {
 	{ "NAME", OUT_STRING, false }, { "TYPE", OUT_STRING, false }, { "STATUS", OUT_STRING, false },
@@ -107,9 +116,13 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 {
 	enum { LOOKS = 5 };
 	AUTO(validation_done) struct validation v = { 0 };
-	int r = -ENOENT;
+	const struct validate *o = values;
+	AUTO_BLOB struct blob signatures = { 0 };
+	int r = pcr_signature_take(hw, o->pcr_signature, &signatures, e);
 
-	(void)values;
+	if (r < 0)
+		return r;
+	r = -ENOENT;
 	for (int i = 1; r == -ENOENT && i <= LOOKS; i++) {	/* what went away may be there under another name */
 		validation_done(&v);
 		v = (struct validation){ .hw = hw, .named = args->argc > 0, .last_look = i == LOOKS };
@@ -126,6 +139,7 @@ const struct cmd cmd_validate = {
 	.name = "validate",
 	.synopsis = "[NAME...]",
 	.summary = "Check that keys are usable here, and that each is the key it is said to be",
+	.opts = opts,
 	.max_args = -1,
 	.complete = { COMPLETE_KEY },
 	.needs = NEED_DEVICES | NEED_REPO | SHOWS,
