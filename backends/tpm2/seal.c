@@ -182,9 +182,10 @@ static int object_auth(struct tpm *t, const struct opening *o, struct err *e)
 static int object_unseal_once(struct tpm *t, struct opening *o, unsigned char ret[OBJECT], struct err *e)
 {
 	TPM2B_SENSITIVE_DATA *data = NULL;
+	bool clear_bus = o->token->clear_bus;
 	ESYS_TR session = ESYS_TR_NONE;
 	TSS2_RC rc;
-	int r = session_start(t, o->srk, true, o->token->clear_bus, &session, e);
+	int r = session_start(t, o->srk, true, &clear_bus, &session, e);
 
 	if (r == 0)
 		r = policy_satisfy(t, session, &o->token->policy, e);
@@ -265,16 +266,6 @@ static int object_create(struct tpm *t, const struct srk *srk, ESYS_TR session, 
 	return r;
 }
 
-/* Where the TPM cannot encrypt, and that was allowed, the token says so. */
-static int create_session(struct tpm *t, const struct srk *srk, struct tpm_token *token, const struct sealing *s,
-			  ESYS_TR *ret, struct err *e)
-{
-	int r = session_start(t, srk, false, false, ret, e);
-
-	token->clear_bus = r == -EOPNOTSUPP && s->clear_bus;
-	return token->clear_bus ? session_start(t, srk, false, true, ret, e) : r;
-}
-
 struct parts {				/* what a token's fields point to */
 	uint8_t parent[sizeof(TPMT_PUBLIC)], public[sizeof(TPMT_PUBLIC)];
 	TPM2B_PRIVATE private;
@@ -309,8 +300,9 @@ static int make_here(struct tpm *t, const struct srk *srk, struct tpm_token *tok
 	t->loaded = ESYS_TR_NONE;
 	secret_bytes_copy(sensitive.sensitive.data.buffer, object, OBJECT);
 	token->parent_handle = srk->persistent;
+	token->clear_bus = s->clear_bus;
 	if (r == 0)
-		r = create_session(t, srk, token, s, &session, e);
+		r = session_start(t, srk, false, &token->clear_bus, &session, e);
 	if (r == 0)
 		r = object_create(t, srk, session, &sensitive, &public, &p->private, e);
 	tpm_wipe(t);

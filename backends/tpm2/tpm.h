@@ -82,10 +82,10 @@ int srk_make_persistent(struct tpm *, struct err *e);
 /* --- session.c ------------------------------------------------------------------------------------------------- */
 
 /*
- * A session salted with the parent, AES-128-CFB. POLICY false: HMAC. CLEAR_BUS: without, for a TPM that cannot; it is an
- * error, with that option's name, where it cannot and was not told so.
+ * A session salted with the parent, AES-128-CFB. POLICY false: HMAC. *CLEAR_BUS true: where the TPM cannot encrypt it does
+ * without, and *CLEAR_BUS stays true; false: that is EOPNOTSUPP, with the option's name.
  */
-int session_start(struct tpm *, const struct srk *, bool policy, bool clear_bus, ESYS_TR *ret, struct err *e);
+int session_start(struct tpm *, const struct srk *, bool policy, bool *clear_bus, ESYS_TR *ret, struct err *e);
 
 /* --- pcr.c ----------------------------------------------------------------------------------------------------- */
 

@@ -127,3 +127,19 @@ pin() { mkdir -p -m 700 credentials; (umask 077; printf %s "$1" >credentials/hwk
 	fails 2 'no public key of a TPM' hwkey seal -d tpm0 --device-key other.pem -o refused secret
 	[ ! -e refused ]
 }
+
+# A TPM without AES in CFB mode for sessions: it says so of the second parameter.
+@test "a TPM that cannot encrypt what goes over its bus is refused, unless that is allowed" {
+	tpm_start
+	tpm_srk
+	sock=$tpm_dir/tpm0.sock
+	fails 5 'the TPM cannot encrypt what goes over its bus: --allow-clear-bus does without' \
+		"$build/fault/tpmat" -f 2:rc=2d6 "$sock" -- hwkey seal -d tpm0 -o sealed secret
+	[ ! -e sealed ]
+	"$build/fault/tpmat" -f 2:rc=2d6 "$sock" -- hwkey seal -d tpm0 --allow-clear-bus -o sealed secret
+	opens sealed		# encrypted, because this TPM can
+	hwkey seal -d tpm0 --allow-clear-bus -o other secret
+	fails 5 'the TPM cannot encrypt' "$build/fault/tpmat" -f 1:rc=2d6 "$sock" -- hwkey unseal other
+	[ "$("$build/fault/tpmat" -f 1:rc=2d6 "$sock" -- hwkey unseal sealed)" = 'the secret' ]
+	[ -z "$(tpm_left)" ]
+}
