@@ -158,6 +158,8 @@ struct seal_ops {
 	 * not, with what it is now and what to do. Asks for nothing, changes nothing. NULL: there is nothing to say.
 	 */
 	int (*explain)(const struct device *, const struct blob *sealed, struct examination *, struct err *e);
+	/* What another program sealed, as it wrote it down: see lib/tpm-foreign.h. NULL: others write nothing of it. */
+	int (*unseal_foreign)(const struct device *, const struct blob *, struct secret *ret, struct err *e);
 };
 
 /* --- ROLE_STORE ---------------------------------------------------------------------------------------------- */

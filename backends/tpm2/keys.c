@@ -8,6 +8,7 @@
 
 #include "lib/crypto.h"
 #include "lib/module.h"
+#include "foreign.h"
 #include "memory.h"
 
 /* --- under what it is to be ------------------------------------------------------------------------------------- */
@@ -293,10 +294,22 @@ static int explain(const struct device *dev, const struct blob *sealed, struct e
 	return r < 0 ? r : policy_explain(&t, &token.policy, x, &holds, e);
 }
 
+static int unseal_foreign(const struct device *dev, const struct blob *text, struct secret *ret, struct err *e)
+{
+	AUTO_TPM_FOREIGN struct tpm_foreign f = { 0 };
+	AUTO_TPM struct tpm t = { 0 };
+	int r = tpm_foreign_parse(text->data, text->len, &f, e);
+
+	if (r == 0)
+		r = tpm_open(dev, &t, e);
+	return r < 0 ? r : foreign_unseal(&t, &f, ret, e);
+}
+
 static const struct seal_ops seal_ops = {
 	.seal = seal,
 	.unseal = unseal,
 	.explain = explain,
+	.unseal_foreign = unseal_foreign,
 };
 
 static int make_srk(const struct device *dev, struct err *e)

@@ -127,7 +127,7 @@ static int object_import(struct tpm *t, const struct srk *srk, const TPM2B_PUBLI
 	return 0;
 }
 
-static int object_load(struct tpm *t, const struct srk *srk, const struct tpm_token *token, ESYS_TR *ret, struct err *e)
+int object_load(struct tpm *t, const struct srk *srk, const struct tpm_token *token, ESYS_TR *ret, struct err *e)
 {
 	TPM2B_ENCRYPTED_SECRET seed = { 0 };
 	TPM2B_PRIVATE private = { 0 };

@@ -124,13 +124,13 @@ bool srk_is_parent(const TPMT_PUBLIC *p)
 }
 
 /* -ENOENT without a message: there is none that can be a parent. */
-static int persistent_find(struct tpm *t, struct srk *ret, struct err *e)
+static int persistent_find(struct tpm *t, uint32_t handle, struct srk *ret, struct err *e)
 {
-	struct srk srk = { .persistent = srk_handle };
+	struct srk srk = { .persistent = handle };
 	TSS2_RC rc;
 	int r;
 
-	TPM_TRY(rc, Esys_TR_FromTPMPublic(t->esys, srk_handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &srk.handle));
+	TPM_TRY(rc, Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &srk.handle));
 	if (tpm_rc_base(rc) == TPM2_RC_HANDLE)
 		return -ENOENT;
 	if (rc != TSS2_RC_SUCCESS)
@@ -144,7 +144,7 @@ static int persistent_find(struct tpm *t, struct srk *ret, struct err *e)
 	return 0;
 }
 
-static int primary_make(struct tpm *t, struct srk *ret, struct err *e)
+int srk_primary(struct tpm *t, const TPM2B_PUBLIC *template, struct srk *ret, struct err *e)
 {
 	const TPM2B_SENSITIVE_CREATE sensitive = { 0 };
 	const TPM2B_DATA outside = { 0 };
@@ -153,12 +153,8 @@ static int primary_make(struct tpm *t, struct srk *ret, struct err *e)
 	TPM2B_PUBLIC *public = NULL;
 	TSS2_RC rc;
 
-	if (t->primary.handle) {
-		*ret = t->primary;
-		return 0;
-	}
 	TPM_TRY(rc, Esys_CreatePrimary(t->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
-				       &standard, &outside, &pcrs, &srk.handle, &public, NULL, NULL, NULL));
+				       template, &outside, &pcrs, &srk.handle, &public, NULL, NULL, NULL));
 	if (tpm_rc_base(rc) == TPM2_RC_BAD_AUTH || tpm_rc_base(rc) == TPM2_RC_AUTH_FAIL)
 		return err_set(e, EACCES, "the TPM's owner has set a password, and there is no storage root key "
 			       "0x81000001: systemd-tpm2-setup or 'tpm2_createprimary', 'tpm2_evictcontrol' store one");
@@ -167,13 +163,29 @@ static int primary_make(struct tpm *t, struct srk *ret, struct err *e)
 	tpm_keep(t, srk.handle);
 	srk.public = *public;
 	Esys_Free(public);
-	*ret = t->primary = srk;
+	*ret = srk;
 	return 0;
+}
+
+static int primary_make(struct tpm *t, struct srk *ret, struct err *e)
+{
+	int r = t->primary.handle ? 0 : srk_primary(t, &standard, &t->primary, e);
+
+	if (r == 0)
+		*ret = t->primary;
+	return r;
+}
+
+int srk_at(struct tpm *t, uint32_t handle, struct srk *ret, struct err *e)
+{
+	int r = persistent_find(t, handle, ret, e);
+
+	return r == -ENOENT ? err_set(e, ENOENT, "the TPM has no storage key at 0x%x", handle) : r;
 }
 
 int srk_find(struct tpm *t, struct srk *ret, struct err *e)
 {
-	int r = persistent_find(t, ret, e);
+	int r = persistent_find(t, srk_handle, ret, e);
 
 	return r == -ENOENT ? primary_make(t, ret, e) : r;
 }
@@ -266,7 +278,7 @@ int srk_make_persistent(struct tpm *t, struct err *e)
 	ESYS_TR persistent;
 	struct srk srk;
 	TSS2_RC rc;
-	int r = persistent_find(t, &srk, e);
+	int r = persistent_find(t, srk_handle, &srk, e);
 
 	if (r == 0)
 		return err_set(e, EEXIST, "TPM '%s' has a persistent storage root key already", t->dev->id);

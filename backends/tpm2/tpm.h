@@ -61,6 +61,9 @@ bool tpm_again(TSS2_RC, unsigned *tries);
 
 /* The persistent one if it can be a parent, else a primary of the standard template, whose Name is systemd's. */
 int srk_find(struct tpm *, struct srk *ret, struct err *e);
+/* The one at HANDLE: ENOENT. A primary key of TEMPLATE. */
+int srk_at(struct tpm *, uint32_t handle, struct srk *ret, struct err *e);
+int srk_primary(struct tpm *, const TPM2B_PUBLIC *template, struct srk *ret, struct err *e);
 /* The one that a token names, without asking the TPM: wrong ones show when they are used. */
 int srk_of_token(struct tpm *, const struct tpm_token *, struct srk *ret, struct err *e);
 /* Its public part. EBADMSG. */
@@ -168,6 +171,9 @@ int token_seal(struct tpm *, struct tpm_token *t, const struct sealing *, const 
 /* The PIN is asked for where it is needed. EBADMSG: foreign, tampered with, or another binding. */
 int token_unseal(struct tpm *, const struct blob *token, enum token_kind, const struct blob *binding, struct secret *ret,
 		 struct err *e);
+
+/* The sealed object of TOKEN, of which only that matters. It takes the place of the last one. */
+int object_load(struct tpm *, const struct srk *, const struct tpm_token *, ESYS_TR *ret, struct err *e);
 
 /* --- import.c: for another machine's TPM, without it ------------------------------------------------------------ */
 

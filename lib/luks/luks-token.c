@@ -291,7 +291,8 @@ bool luks_pattern_parse(const char *text, char ret[65])
 
 int luks_pattern_format(const char *old, const char *pattern, struct blob *ret, struct err *e)
 {
-	AUTO_JSON json_object *j = json_object_new_object(), *o = old ? json_read(old, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX) : NULL;
+	AUTO_JSON json_object *o = old ? json_read(old, LUKS_TOKEN_TEXT_MAX, DEPTH_MAX) : NULL;
+	AUTO_JSON json_object *j = json_object_new_object();
 	const char *integrity = pattern_member(o, "integrity-verification-pattern");
 
 	if (!add_text(j, "type", LUKS_PATTERN_TYPE) || !add(j, "keyslots", json_object_new_array()) ||

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/backend.h"
 #include "lib/crypto.h"
 #include "lib/dm.h"
 #include "lib/env.h"
@@ -60,6 +61,45 @@ static int open_by_own_token(struct luks *l, const struct luks_source *src, cons
 	return r < 0 ? r : 0;
 }
 
+static bool is_foreign(const char *type)
+{
+	return !strcmp(type, LUKS_SYSTEMD_TYPE) || !strcmp(type, LUKS_CLEVIS_TYPE);
+}
+
+/* Another program's token of a TPM: of systemd's the passphrase is the base64 of what was sealed. */
+static int unseal_foreign(const struct luks_source *src, const char *type, const char *text, struct secret *ret,
+			  struct err *e)
+{
+	const struct blob token = { (unsigned char *)(uintptr_t)text, strlen(text) };
+	AUTO_SECRET struct secret sealed = { 0 };
+	const struct seal_ops *seal;
+	const struct device *dev;
+	bool coded = !strcmp(type, LUKS_SYSTEMD_TYPE);
+	int r = src->find(src, "tpm2", &token, &dev, &seal, e);
+
+	if (r == 0 && !seal->unseal_foreign)
+		r = err_set(e, EOPNOTSUPP, "tokens of type '%s' cannot be opened", type);
+	if (r == 0)
+		r = seal->unseal_foreign(dev, &token, coded ? &sealed : ret, e);
+	return r < 0 || !coded ? r : base64_encode_secret(&sealed, ret, e);
+}
+
+static int open_by_foreign_token(struct luks *l, const struct luks_source *src, int id, struct luks_opener *ret,
+				 struct err *e)
+{
+	AUTO_SECRET struct secret passphrase = { 0 };
+	const char *type, *text = luks_token_text(l, id, &type);
+	uint32_t slots = text ? luks_token_slots(text) : 0;
+	int r = slots ? unseal_foreign(src, type, text, &passphrase, e) : 0;
+
+	for (int i = 0; r == 0 && i < LUKS_SLOTS; i++)
+		if (slots & UINT32_C(1) << i)
+			r = take_volume_key(l, i, &passphrase, ret, e);
+	if (r == 0)
+		return err_set(e, EACCES, "what was sealed does not open the keyslot");
+	return r < 0 ? r : 0;
+}
+
 /* By the plug-in of the token's type, through libcryptsetup. */
 static int open_by_plugin(struct luks *l, int id, struct err *e)
 {
@@ -73,6 +113,7 @@ static int open_by_tokens(struct luks *l, const struct luks_source *src, struct 
 {
 	struct err why = { 0 }, quiet = { 0 };
 	crypt_token_info info;
+	const char *type;
 
 	for (int id = 0; id < LUKS_TOKENS; id++) {
 		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
@@ -82,7 +123,10 @@ static int open_by_tokens(struct luks *l, const struct luks_source *src, struct 
 			return 0;
 	}
 	for (int id = 0; id < LUKS_TOKENS; id++) {
-		info = crypt_token_status(l->cd, id, NULL);
+		info = crypt_token_status(l->cd, id, &type);
+		if (info != CRYPT_TOKEN_INACTIVE && info != CRYPT_TOKEN_INVALID && is_foreign(type) &&
+		    open_by_foreign_token(l, src, id, ret, why.code ? &quiet : &why) == 0)
+			return 0;
 		if ((info == CRYPT_TOKEN_INTERNAL || info == CRYPT_TOKEN_EXTERNAL) && open_by_plugin(l, id, &quiet) == 0) {
 			*ret = (struct luks_opener){ .token = id };
 			return 0;
@@ -144,6 +188,8 @@ static int test_slot(struct luks *l, const struct luks_auth *a, int slot, int to
 		     struct err *why)
 {
 	AUTO_OPENER struct luks_opener o = { 0 };
+	crypt_token_info info;
+	const char *type;
 	int r;
 
 	if (crypt_keyslot_status(l->cd, slot) == CRYPT_SLOT_UNBOUND)
@@ -151,10 +197,14 @@ static int test_slot(struct luks *l, const struct luks_auth *a, int slot, int to
 	if (token >= 0 && t->name[0])
 		return open_by_own_token(l, a->source, t, &o, why);
 	if (token >= 0) {
-		crypt_token_info info = crypt_token_status(l->cd, token, NULL);
-
-		if (info == CRYPT_TOKEN_INTERNAL || info == CRYPT_TOKEN_EXTERNAL)
+		info = crypt_token_status(l->cd, token, &type);
+		r = is_foreign(type) ? open_by_foreign_token(l, a->source, token, &o, why) : -EOPNOTSUPP;
+		if (r == 0)
+			return 0;
+		if ((r == -ENODEV || r == -EOPNOTSUPP) && (info == CRYPT_TOKEN_INTERNAL || info == CRYPT_TOKEN_EXTERNAL))
 			return open_by_plugin(l, token, why);
+		if (is_foreign(type) && !a->passphrase)
+			return r;
 	}
 	if (!a->passphrase)
 		return err_set(why, ENOKEY, "not tried: needs a passphrase");

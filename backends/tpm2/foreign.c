@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+/* Opening what other programs sealed: lib/tpm-foreign.h. */
+#include "foreign.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <tss2/tss2_mu.h>
+
+#include "lib/crypto.h"
+#include "memory.h"
+
+/* --- the parent ------------------------------------------------------------------------------------------------- */
+
+/* As srk_template(), but with the attributes that systemd before 254, and tpm2-tools, give it. */
+static TPM2B_PUBLIC old_template(bool rsa)
+{
+	TPM2B_PUBLIC p = *srk_template();
+
+	p.publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_NODA;
+	if (rsa) {
+		const TPMT_SYM_DEF_OBJECT aes = p.publicArea.parameters.eccDetail.symmetric;
+
+		p.publicArea.type = TPM2_ALG_RSA;
+		p.publicArea.parameters.rsaDetail = (TPMS_RSA_PARMS){
+			.symmetric = aes, .scheme.scheme = TPM2_ALG_NULL, .keyBits = 2048,
+		};
+		p.publicArea.unique.rsa = (TPM2B_PUBLIC_KEY_RSA){ 0 };
+	}
+	return p;
+}
+
+static int parent_of(struct tpm *t, const struct tpm_foreign *f, const struct tpm_token *token, struct srk *ret,
+		     struct err *e)
+{
+	TPM2B_PUBLIC template = *srk_template();
+
+	if (f->parent.len)
+		return srk_of_token(t, token, ret, e);
+	if (f->parent_handle)
+		return srk_at(t, f->parent_handle, ret, e);
+	if (f->maker == TPM_BY_TOOLS)
+		return srk_find(t, ret, e);
+	if (f->primary != TPM_PRIMARY_STANDARD)
+		template = old_template(f->primary == TPM_PRIMARY_OLD_RSA);
+	return srk_primary(t, &template, ret, e);
+}
+
+/* --- the PIN ---------------------------------------------------------------------------------------------------- */
+
+/* systemd: SHA-256 of the PIN, or, where there is a salt, of the base64 of what PBKDF2 makes of it. */
+static int systemd_pin(const struct secret *pin, const struct blob *salt, TPM2B_AUTH *ret, struct err *e)
+{
+	enum { ROUNDS = 10000 };
+	AUTO_SECRET struct secret key = { 0 }, text = { 0 };
+	int r;
+
+	ret->size = CRYPTO_HASH;
+	if (!salt->len)
+		return crypto_sha256(pin->data, pin->len, ret->buffer, e);
+	r = secret_alloc(&key, CRYPTO_HASH, e);
+	if (r < 0)
+		return r;
+	key.len = CRYPTO_HASH;
+	if (PKCS5_PBKDF2_HMAC((const char *)pin->data, (int)pin->len, salt->data, (int)salt->len, ROUNDS, EVP_sha256(),
+			      CRYPTO_HASH, key.data) != 1)
+		return err_nomem(e);
+	r = base64_encode_secret(&key, &text, e);
+	return r < 0 ? r : crypto_sha256(text.data, text.len, ret->buffer, e);
+}
+
+static int pin_of(struct tpm *t, const struct tpm_foreign *f, TPM2B_AUTH *ret, struct err *e)
+{
+	const struct secret *pin;
+	int r = pin_get(t->dev, &pin, e);
+
+	if (r < 0)
+		return r;
+	if (f->maker == TPM_BY_SYSTEMD)
+		r = systemd_pin(pin, &f->pin_salt, ret, e);
+	else if (pin->len > CRYPTO_HASH)
+		return err_set(e, EACCES, "the PIN is too long for the TPM's key");
+	else
+		secret_bytes_copy(ret->buffer, pin->data, ret->size = (UINT16)pin->len);
+	while (r == 0 && ret->size && !ret->buffer[ret->size - 1])	/* as the TPM does with what it is given */
+		ret->size--;
+	return r;
+}
+
+/* --- the object ------------------------------------------------------------------------------------------------- */
+
+struct opening {
+	const struct tpm_foreign *from;
+	const struct tpm_token *token;
+	struct srk parent;
+	TPM2B_AUTH auth;
+	ESYS_TR object;			/* ESYS_TR_NONE: not loaded yet */
+};
+
+/* Which has no policy if its password alone opens it. */
+static bool has_policy(const struct blob *public)
+{
+	enum { POLICY_SIZE = 8 };
+
+	return be_get(public->data + POLICY_SIZE, 2) != 0;
+}
+
+static int unseal_failed(struct tpm *t, const struct tpm_foreign *f, TSS2_RC rc, struct err *e)
+{
+	char needs[256];
+
+	if (tpm_rc_base(rc) != TPM2_RC_POLICY_FAIL)
+		return tpm_fail(t, rc, "unseal", e);
+	tpm_foreign_describe(f, needs, sizeof(needs));
+	return err_set(e, EPERM, "this is not the state in which %s sealed it, and it does not say what that was: it needs "
+		       "%s", tpm_maker_name(f->maker), needs);
+}
+
+static int unseal_once(struct tpm *t, struct opening *o, struct secret *ret, struct err *e)
+{
+	bool policy = has_policy(&o->from->public);
+	TPM2B_SENSITIVE_DATA *data = NULL;
+	ESYS_TR session;
+	TSS2_RC rc;
+	int r = session_start(t, &o->parent, policy, false, &session, e);
+
+	if (r == 0 && policy && !policy_is_empty(&o->token->policy))
+		r = policy_satisfy(t, session, &o->token->policy, e);
+	if (r == 0 && o->object == ESYS_TR_NONE)
+		r = object_load(t, &o->parent, o->token, &o->object, e);
+	if (r < 0)
+		return r;
+	rc = Esys_TR_SetAuth(t->esys, o->object, &o->auth);
+	if (rc == TSS2_RC_SUCCESS)
+		TPM_TRY(rc, Esys_Unseal(t->esys, o->object, session, ESYS_TR_NONE, ESYS_TR_NONE, &data));
+	if (rc != TSS2_RC_SUCCESS) {
+		tpm_flush(t, session);
+		return unseal_failed(t, o->from, rc, e);
+	}
+	tpm_forget(t, session);
+	r = secret_copy(ret, data->buffer, data->size, e);
+	OPENSSL_cleanse(data, sizeof(*data));
+	Esys_Free(data);
+	tpm_wipe(t);
+	return r;
+}
+
+static int unseal(struct tpm *t, const struct tpm_foreign *f, const struct tpm_token *token, struct secret *ret,
+		  struct err *e)
+{
+	struct opening o = { .from = f, .token = token, .object = ESYS_TR_NONE };
+	int r = parent_of(t, f, token, &o.parent, e);
+
+	if (r == 0 && f->policy.pin)
+		r = pin_of(t, f, &o.auth, e);
+	if (r == 0)
+		r = unseal_once(t, &o, ret, e);
+	if (r == -EAGAIN)
+		r = unseal_once(t, &o, ret, e);
+	if (r == -EACCES && f->policy.pin)
+		pin_forget(t->dev);
+	OPENSSL_cleanse(&o.auth, sizeof(o.auth));
+	return r;
+}
+
+/* --- clevis: what the sealed JWK opens -------------------------------------------------------------------------- */
+
+/* {"alg":"A256GCM","k":"<base64url of 32 bytes>",...} */
+static int jwk_key(const struct secret *jwk, struct secret *ret, struct err *e)
+{
+	enum { DIGITS = 43 };
+	static const char member[] = "\"k\":\"";
+	const char *at = memmem(jwk->data, jwk->len, member, sizeof(member) - 1);
+	char text[DIGITS + 1];
+	int n;
+
+	if (!at || (size_t)((const char *)jwk->data + jwk->len - at) <= sizeof(member) - 1 + DIGITS ||
+	    at[sizeof(member) - 1 + DIGITS] != '"')
+		return err_set(e, EBADMSG, "what clevis sealed is no key of AES-256");
+	at += sizeof(member) - 1;
+	for (size_t i = 0; i < DIGITS; i++)
+		text[i] = at[i] == '-' ? '+' : at[i] == '_' ? '/' : at[i];
+	text[DIGITS] = '=';
+	n = secret_alloc(ret, CRYPTO_KEY + 1, e);
+	if (n == 0 && EVP_DecodeBlock(ret->data, (const unsigned char *)text, DIGITS + 1) != CRYPTO_KEY + 1)
+		n = err_set(e, EBADMSG, "what clevis sealed is no key of AES-256");
+	ret->len = n == 0 ? CRYPTO_KEY : 0;
+	OPENSSL_cleanse(text, sizeof(text));
+	return n;
+}
+
+static int jwe_open(const struct tpm_foreign *f, const struct secret *jwk, struct secret *ret, struct err *e)
+{
+	AUTO_SECRET struct secret key = { 0 }, clear = { 0 };
+	int r = jwk_key(jwk, &key, e);
+
+	if (r == 0 && (f->iv.len != CRYPTO_NONCE || f->tag.len != CRYPTO_TAG))
+		r = err_set(e, EBADMSG, "clevis' JWE is malformed");
+	if (r == 0)
+		r = secret_alloc(&clear, f->sealed.len, e);
+	if (r == 0)
+		r = crypto_open(key.data, f->iv.data, f->header.data, f->header.len, f->sealed.data, f->sealed.len,
+				f->tag.data, clear.data, e);
+	if (r < 0)
+		return r == -EBADMSG ? err_set(e, EBADMSG, "clevis' JWE was tampered with") : r;
+	clear.len = f->sealed.len;
+	*ret = TAKE(clear);
+	return 0;
+}
+
+/* --- all of them ------------------------------------------------------------------------------------------------ */
+
+static struct tpm_bytes bytes_of(const struct blob *b)
+{
+	return (struct tpm_bytes){ b->data, b->len };
+}
+
+/* The values that opened it, if it opens. */
+static int read_values(struct tpm *t, struct tpm_policy *p, struct err *e)
+{
+	return p->n_branches ? pcr_read(t, &p->branch[0], e) : 0;
+}
+
+int foreign_unseal(struct tpm *t, struct tpm_foreign *f, struct secret *ret, struct err *e)
+{
+	AUTO_SECRET struct secret secret = { 0 };
+	struct tpm_token token = { .parent_handle = f->parent_handle, .parent = bytes_of(&f->parent),
+				   .public = bytes_of(&f->public), .private = bytes_of(&f->private),
+				   .seed = bytes_of(&f->seed), .imported = f->seed.len > 0 };
+	int r;
+
+	if (f->beyond[0])
+		return err_set(e, EOPNOTSUPP, "it needs %s, which hwkey cannot do", f->beyond);
+	if (f->maker == TPM_BY_TOOLS && has_policy(&f->public))
+		return err_set(e, EOPNOTSUPP, "it has a policy, which such a file does not tell: a key file of TSS2 does");
+	r = read_values(t, &f->policy, e);
+	token.policy = f->policy;
+	if (r == 0)
+		r = unseal(t, f, &token, f->maker == TPM_BY_CLEVIS ? &secret : ret, e);
+	return r < 0 || f->maker != TPM_BY_CLEVIS ? r : jwe_open(f, &secret, ret, e);
+}
