@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 
-struct opts { char *store; bool repair, heal_foreign; };
+struct opts { char *store; bool repair, heal_foreign, reanchor; };
 CMD_OPTS(struct opts);
 
 static const struct opt opts[] = {
 	OPT_FLAG(struct opts, repair, "repair", 0, "Begin this boot: make again what is missing, do what is due"),
 	OPT_FLAG(struct opts, heal_foreign, "heal-foreign", 0, "Also overwrite an anchor that is of another root key"),
+	OPT_FLAG(struct opts, reanchor, "reanchor", 0, "Accept what is here although its counter says that it is old"),
 	PKS_OPT_STORE(struct opts, store),
 	{ 0 }
 };
@@ -62,7 +63,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		r = err_set(e, EOPNOTSUPP, "keystore '%s' has nothing to check", dev->id);
 	if (r < 0)
 		return r;
-	r = ops->check(dev, (o->repair ? CHECK_REPAIR : 0U) | (o->heal_foreign ? CHECK_HEAL_FOREIGN : 0U), steps, e);
+	r = ops->check(dev, (o->repair ? CHECK_REPAIR : 0U) | (o->heal_foreign ? CHECK_HEAL_FOREIGN : 0U) |
+		       (o->reanchor ? CHECK_REANCHOR : 0U), steps, e);
 	if (r == -ENOENT)
 		return r;
 	if (show(hw, steps, &why) < 0 && r == 0) {

@@ -46,7 +46,7 @@ static int make(struct hwkey *hw, const struct opts *o, struct err *e)
 static int set(struct hwkey *hw, const struct opts *o, const struct device *dev, const struct store_ops *ops,
 	       const struct secret *key, struct err *e)
 {
-	int r = ops->slot_add(dev, "tsk", key, o->replace, e);
+	int r = ops->slot_add(dev, "tsk", key, NULL, o->replace, e);
 
 	if (r == 0 && o->replace)
 		note(&hw->env, "backups that were made under another key open with that key alone: keep it, or make new "

@@ -189,7 +189,7 @@ static const struct column info_columns[] = {
 	{ "SIZE", OUT_NUMBER, false }, { "MAX", OUT_NUMBER, false }, { "PENDING", OUT_NUMBER, false },
 	{ "USED", OUT_NUMBER, false }, { "OBJECTS", OUT_NUMBER, false },
 	{ "GENERATION", OUT_NUMBER, false }, { "PASSWORDS", OUT_LIST, false }, { "LOCKED", OUT_LIST, false },
-	{ "UNCONFIRMED", OUT_NUMBER, false }, { "DAMAGED", OUT_LIST, false },
+	{ "UNCONFIRMED", OUT_NUMBER, false }, { "ROLLBACK", OUT_STRING, false }, { "DAMAGED", OUT_LIST, false },
 	{ "HEALTH", OUT_STRING, false }, { 0 }
 };
 
@@ -217,6 +217,7 @@ int pks_show_info(struct hwkey *hw, const struct device *dev, const struct store
 							generation, info.passwords[0] ? info.passwords : NULL,
 							info.locked[0] ? info.locked : NULL,
 							info.unconfirmed ? unconfirmed : NULL,
+							info.rollback[0] ? info.rollback : "not protected from",
 							info.damaged[0] ? info.damaged : NULL, info.health }, e);
 	return r < 0 ? r : out_print(out, e);
 }

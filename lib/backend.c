@@ -189,6 +189,23 @@ int device_of_backend(struct device *list, const char *name, const struct blob *
 	return err_set(e, ENODEV, "trust source '%s' is not on this machine", name);
 }
 
+int backend_source(const struct env *env, const char *name, const struct blob *token, struct device **ret_list,
+		   struct device **ret, const struct backend_ops **ret_ops, struct err *e)
+{
+	struct device *list = NULL;
+	int r = device_enumerate_backend(env, name, &list, e);
+
+	if (r == 0)
+		r = device_of_backend(list, name, token, ret, e);
+	if (r == 0)
+		r = backend_ops(*ret, ret_ops, e);
+	if (r < 0)
+		device_free_list(list);
+	else
+		*ret_list = list;
+	return r;
+}
+
 int backend_ops(const struct device *dev, const struct backend_ops **ret, struct err *e)
 {
 	const void *table = dev->backend->ops;

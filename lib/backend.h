@@ -211,6 +211,7 @@ struct store_info {
 	char passwords[32];		/* consumers that have set one in this boot, joined by '\n' */
 	char locked[32];		/* those whose objects are closed until the next boot */
 	bool exposed;			/* other users can read its clear root key */
+	char rollback[64];		/* what stops who puts back an older state, for a person; empty: nothing */
 	char damaged[160];		/* names of files that are damaged, joined by '\n'; empty: none */
 	char health[160];		/* "healthy", "degraded: " and why, or why it cannot be used like any other */
 };
@@ -237,6 +238,7 @@ struct check_step {
 enum check_flags {
 	CHECK_REPAIR = 1 << 0,
 	CHECK_HEAL_FOREIGN = 1 << 1,	/* also overwrite a copy of the root key that is of another one */
+	CHECK_REANCHOR = 1 << 2,	/* first: what is here counts, whatever the counter against rollback says */
 };
 
 enum write_flags {
@@ -301,12 +303,18 @@ struct store_ops {
 	int (*info)(const struct device *, struct store_info *ret, struct err *e);
 	/*
 	 * One more way to open the store ("plain"; "passphrase", "tsk", which are GIVEN: EINVAL if it cannot be one;
-	 * "anchor", whose path, NUL and all, is).
+	 * "anchor", whose path, NUL and all, is; "tpm2", under WRAP, NULL: the TPM alone).
 	 * REPLACE false: EEXIST if there is one of that name. The last way that opens it is never removed: EBUSY. NULL
 	 * where the store has no such choice.
 	 */
-	int (*slot_add)(const struct device *, const char *slot, const struct secret *given, bool replace, struct err *e);
+	int (*slot_add)(const struct device *, const char *slot, const struct secret *given, const struct wrap_params *wrap,
+			bool replace, struct err *e);
 	int (*slot_remove)(const struct device *, const char *slot, struct err *e);
+	/*
+	 * A counter in a TPM that moves with each change, so that an older state of the store is refused: EBADMSG. EEXIST,
+	 * ENOENT: it is so already. NULL: the store is safe from that, or cannot be.
+	 */
+	int (*counter)(const struct device *, bool on, struct err *e);
 	/*
 	 * The id of the trusted system key whose slot the store has: ENOENT without one. GIVEN, if not NULL: EACCES unless
 	 * it is that key. NULL where there is none ever.
@@ -379,12 +387,25 @@ struct store_ops {
 		      struct err *e);
 };
 
+/* --- counters ------------------------------------------------------------------------------------------------- */
+
+/* Numbers that only grow, whatever is done to the disk. AUTH, CRYPTO_KEY secret bytes, is who made it. */
+struct counter_ops {
+	/* HANDLE tells it from others of this device. ENOSPC: the device has no room for one more. */
+	int (*create)(const struct device *, const struct secret *auth, uint32_t *ret_handle, uint64_t *ret, struct err *e);
+	/* ENOENT: it is not there; EACCES: it is another one's. */
+	int (*read)(const struct device *, uint32_t handle, const struct secret *auth, uint64_t *ret, struct err *e);
+	int (*increment)(const struct device *, uint32_t handle, const struct secret *auth, uint64_t *ret, struct err *e);
+	int (*remove)(const struct device *, uint32_t handle, struct err *e);
+};
+
 /* ------------------------------------------------------------------------------------------------------------- */
 
 struct backend_ops {			/* the face's .ops, or symbol hwkey_module of NAME.so */
 	const struct key_ops *key;
 	const struct seal_ops *seal;
 	const struct store_ops *store;
+	const struct counter_ops *counter;	/* NULL: it has none */
 	/* Makes a TPM's storage root key persistent: EEXIST if it is. NULL: there is no such key. */
 	int (*make_srk)(const struct device *, struct err *e);
 	/* Of several devices: whether TOKEN, or what was sealed, was made for this one. NULL: each opens it. */
@@ -420,6 +441,10 @@ int device_of_backend(struct device *list, const char *name, const struct blob *
 /* The device that opens the key token TOKEN, and its operations. */
 int device_of_key(struct device *list, const struct blob *token, struct device **ret, const struct key_ops **ret_ops,
 		  struct err *e);
+
+/* For one trust source that needs another: device_of_backend() and its body. *ret_list is the caller's to free. */
+int backend_source(const struct env *, const char *name, const struct blob *token, struct device **ret_list,
+		   struct device **ret, const struct backend_ops **ret_ops, struct err *e);
 
 /* The body of DEV's backend, loaded if need be; *ret lives until the process ends. */
 int backend_ops(const struct device *, const struct backend_ops **ret, struct err *e);

@@ -13,6 +13,7 @@
 #include "lib/env.h"
 #include "lib/err.h"
 #include "lib/file.h"
+#include "counter.h"
 #include "ipl.h"
 
 /* Overwrites the file in place, then flushes once; a name that is new is made durable too. */
@@ -96,6 +97,8 @@ int store_flush(struct store *s, struct err *e)
 	if (r < 0)
 		container_spoil(fd);
 	(void)close(fd);	/* after the flush there is nothing left that could fail */
+	if (r == 0)
+		counter_advance(s);
 	errno = -r;
 	return r < 0 ? err_sys(e, "cannot flush '%s' of keystore '%s': what was last written is lost", name,
 			       s->dev->env->pks_dir) : 0;
@@ -130,6 +133,7 @@ int store_commit(struct store *s, struct err *e)
 		return r;
 	next.generation++;
 	next.time = (uint64_t)time(NULL);
+	next.counter = counter_next(s);
 	memcpy(next.previous, s->hash, CRYPTO_HASH);
 	r = random_bytes(next.salt, sizeof(next.salt), e);
 	if (r == 0)
@@ -153,6 +157,8 @@ int store_commit(struct store *s, struct err *e)
 	s->newest = !s->newest;
 	s->other = OTHER_GOOD;
 	s->other_len = b.len;
+	if (!s->no_wait)
+		counter_advance(s);
 	begin_session(s);
 	return 0;
 }

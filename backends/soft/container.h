@@ -28,6 +28,8 @@ enum {
 	CONTAINER_MAX = CONTAINER_HEADER + CONTAINER_SIZE_MAX,
 };
 
+enum { CONTAINER_ANCHOR_AT = 56 };	/* in the header */
+
 enum container_flags {
 	CONTAINER_BACKUP = 1, CONTAINER_EXPORT = 2, CONTAINER_DISABLED = 4,
 	CONTAINER_POWER11 = 8,		/* up to PARTITION_SIZE_MAX, not half of it */

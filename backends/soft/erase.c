@@ -12,14 +12,17 @@
 #include "lib/secret.h"
 #include "lib/sys.h"
 #include "anchor.h"
+#include "counter.h"
 #include "store.h"
 
 static const struct file_attr attr = { 0600, (gid_t)-1 };
 
 /* --- what a file is ---------------------------------------------------------------------------------------------- */
 
-/* Its first 32 bytes: magic, and from 16 on a UUID. 0: it has fewer, or is no file. */
-static int read_head(int dir, const char *name, unsigned char ret[32], struct err *e)
+enum { ERASE_HEAD = 64 };		/* bytes: up to behind the anchor of a container */
+
+/* Its first bytes: magic, and from 16 on a UUID. 0: it has fewer, or is no file. */
+static int read_head(int dir, const char *name, unsigned char ret[ERASE_HEAD], struct err *e)
 {
 	AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	ssize_t n = 1;
@@ -27,17 +30,17 @@ static int read_head(int dir, const char *name, unsigned char ret[32], struct er
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? 0 : err_sys(e, "cannot open '%s'", name);
-	while (have < 32 && n != 0) {
-		n = pread(fd, ret + have, 32 - have, (off_t)have);
+	while (have < ERASE_HEAD && n != 0) {
+		n = pread(fd, ret + have, ERASE_HEAD - have, (off_t)have);
 		if (n < 0 && errno != EINTR)
 			return errno == EISDIR ? 0 : err_sys(e, "cannot read '%s'", name);
 		have += n > 0 ? (size_t)n : 0;
 	}
-	return have == 32;
+	return have == ERASE_HEAD;
 }
 
 /* 1, in HEAD its first bytes. Of all else it is not known that the root key is not in it. */
-static int is_container(int dir, const char *name, unsigned char head[32], struct err *e)
+static int is_container(int dir, const char *name, unsigned char head[ERASE_HEAD], struct err *e)
 {
 	int r = read_head(dir, name, head, e);
 
@@ -47,7 +50,7 @@ static int is_container(int dir, const char *name, unsigned char head[32], struc
 /* The UUID in FILE, empty if there is none; nothing is proven. */
 static void read_uuid(int dir, const char *file, char ret[37])
 {
-	unsigned char head[32];
+	unsigned char head[ERASE_HEAD];
 	struct err dropped;
 
 	if (read_head(dir, file, head, &dropped) == 1 && (!memcmp(head, "HWKEYRTK", 8) || !memcmp(head, "HWKEYPKS", 8)))
@@ -152,7 +155,7 @@ static void wipe(struct wiping *w, const char *name)
 static int wipe_one(void *ctx, const char *name)
 {
 	char partition[SOFT_NAME_MAX + 1];
-	unsigned char head[32];
+	unsigned char head[ERASE_HEAD];
 	struct wiping *w = ctx;
 	struct err why;
 	bool data;
@@ -166,6 +169,8 @@ static int wipe_one(void *ctx, const char *name)
 		note_first(&w->first, boot_forget(w->env, head + 16, &why), &why);
 	else if (data && !w->data)
 		note_first(&w->first, r, &why);
+	if (r == 1 && w->data)
+		counter_forget(w->env, be_get(head + CONTAINER_ANCHOR_AT, 8));
 	if (!data || w->data)
 		wipe(w, name);
 	return 0;

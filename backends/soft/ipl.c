@@ -10,6 +10,7 @@
 #include "lib/env.h"
 #include "lib/err.h"
 #include "anchor.h"
+#include "counter.h"
 
 /* Every slot but one that is not there; STATE and WHY are set. Starts with *ROW NULL. */
 static bool next_slot(const struct store *s, const struct soft_slot **row, enum slot_state *ret, struct err *ret_why)
@@ -135,7 +136,8 @@ static void look_at_slots(const struct store *s, struct check_step *steps)
 	struct err why;
 
 	while (next_slot(s, &row, &state, &why)) {
-		struct check_step *step = &steps[row->type == SLOT_ANCHOR ? CHECK_ANCHOR : CHECK_SLOTS];
+		struct check_step *step = &steps[row->backend ? CHECK_TRUST :
+						 row->type == SLOT_ANCHOR ? CHECK_ANCHOR : CHECK_SLOTS];
 
 		good += state == SLOT_GOOD;
 		if (state != SLOT_GOOD)
@@ -143,13 +145,14 @@ static void look_at_slots(const struct store *s, struct check_step *steps)
 		else if (row->type == SLOT_ANCHOR)
 			tell(step, CHECK_OK, "%s", (anchor_path(s->dir, path), path));
 		else
-			tell(step, CHECK_OK, "%s%s", row->name, row->credential ? " (not opened)" : "");
+			tell(step, CHECK_OK, "%s%s", row->name, row->credential || row->backend ? " (not opened)" : "");
 	}
 	if (!steps[CHECK_ANCHOR].detail[0])
 		tell(&steps[CHECK_ANCHOR], CHECK_SKIPPED, "there is none");
 	if (!steps[CHECK_SLOTS].detail[0])
 		tell(&steps[CHECK_SLOTS], CHECK_SKIPPED, "there is none on the disk");
-	tell(&steps[CHECK_TRUST], CHECK_SKIPPED, "no slot of a trust source");
+	if (!steps[CHECK_TRUST].detail[0])
+		tell(&steps[CHECK_TRUST], CHECK_SKIPPED, "no slot of a trust source");
 	if (root_id(session->root, raw, &why) == 0)
 		hex_encode(raw, ROOT_ID, id);
 	tell(&steps[CHECK_COPIES], CHECK_OK, "root key %s, epoch %llu, in %u cop%s", id, (unsigned long long)session->epoch,
@@ -270,11 +273,22 @@ static void tell_mended(const struct check_step *before, struct check_step *afte
 	}
 }
 
+static int reanchor(const struct device *dev, struct err *e)
+{
+	AUTO_STORE struct store s = STORE_CLOSED;
+	int r = store_open(&s, dev, STORE_WRITE | STORE_DISABLED | STORE_REANCHOR, e);
+
+	return r < 0 ? r : counter_renew(&s, e);
+}
+
 int ipl_check(const struct device *dev, unsigned flags, struct check_step ret[CHECK_STEPS], struct err *e)
 {
 	struct check_step before[CHECK_STEPS];
 	unsigned failed = 0;
-	int r = look(dev, ret, e);
+	int r = flags & CHECK_REANCHOR ? reanchor(dev, e) : 0;
+
+	if (r == 0)
+		r = look(dev, ret, e);
 
 	if (r == 0 && flags & CHECK_REPAIR) {
 		memcpy(before, ret, sizeof(before));

@@ -66,6 +66,7 @@ struct soft_slot {
 	const char *name, *file, *grade;
 	enum slot_type type;
 	const char *credential, *prompt;	/* of what the user has for it; NULL: it opens by itself */
+	const char *backend;			/* of the trust source that sealed its payload; NULL: none did */
 };
 
 /* Where anchor and slot are on one file system: byte SOFT_APART_AT of the slot is 0. */
@@ -76,6 +77,7 @@ enum { SOFT_APART_AT = SLOT_HEADER + ROOT_KEY };
 static const struct soft_slot soft_slots[] = {
 	{ "plain", "root.plain", "protection: plain file, no protection against a disk thief", SLOT_PLAIN },
 	{ "anchor", "root.anchor", "protection: anchor, none against who has both disk and anchor", SLOT_ANCHOR },
+	{ "tpm2", "root.tpm2", "protection: TPM of this machine", SLOT_TPM2, .backend = "tpm2" },
 	{ "passphrase", "root.passphrase", "protection: passphrase (scrypt)", SLOT_PASSPHRASE, "hwkey.pks-passphrase",
 	  "Passphrase of the keystore:" },
 	{ "tsk", "root.tsk", "protection: trusted system key", SLOT_TSK, "hwkey.pks-tsk",

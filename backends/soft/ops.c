@@ -12,6 +12,7 @@
 #include "lib/module.h"
 #include "lib/pks-policy.h"
 #include "backup.h"
+#include "counter.h"
 #include "erase.h"
 #include "ipl.h"
 #include "keys.h"
@@ -327,6 +328,7 @@ static int store_describe(const struct device *dev, struct store_info *ret, stru
 	format_consumers(&s, true, info.locked, sizeof(info.locked));
 	(void)snprintf(info.protection, sizeof(info.protection), "%s", grade ? strchr(grade, ' ') + 1 : "");
 	format_slots(s.dir, info.slots, sizeof(info.slots));
+	counter_describe(&s, info.rollback, sizeof(info.rollback));
 	format_damaged(&s, info.damaged, sizeof(info.damaged));
 	ipl_health(&s, info.health, sizeof(info.health));
 	*ret = info;
@@ -391,6 +393,7 @@ const struct store_ops soft_store_ops = {
 	.slot_add = soft_slot_add,
 	.slot_remove = soft_slot_remove,
 	.tsk = soft_tsk,
+	.counter = soft_counter,
 	.erase = store_erase,
 	.check = ipl_check,
 };

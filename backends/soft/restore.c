@@ -204,8 +204,7 @@ static int take_over(struct store *s, const struct backup *b, struct snapshot *n
 	now->pending = pending > n->size ? pending : 0;
 	now->flags = ((now->flags | b->header.flags) & CONTAINER_POWER11) | (b->header.flags & CONTAINER_MOVED);
 	s->moved = false;	/* this commit is the last one of a backup that was made while exported */
-	now->anchor = lost ? b->header.anchor : now->anchor;
-	now->counter = lost ? b->header.counter : now->counter;
+	now->anchor = lost ? 0 : now->anchor;
 	return 0;
 }
 

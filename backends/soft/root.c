@@ -12,6 +12,7 @@
 #include "lib/file.h"
 #include "lib/secret.h"
 #include "anchor.h"
+#include "source.h"
 
 /* FILE_TEMP may be a plain slot whose writer was killed. */
 static bool has_temp(int dir)
@@ -171,6 +172,8 @@ static int slot_try(const struct device *dev, int dir, const struct soft_slot *r
 
 	if (r == 0 && row->credential)
 		r = ask_for(dev->env, row, &given, e);
+	else if (r == 0 && row->backend)
+		r = source_unseal(dev, row, &s, &given, e);
 	if (r < 0)
 		return r;
 	r = slot_open(file.data, &s, &given, ret->root, e);
@@ -234,12 +237,14 @@ static int unlock(const struct device *dev, int dir, struct session *ret, struct
 	int r = -ENOENT;
 
 	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(soft_slots); i++) {
-		r = slot_try_used(dev, dir, &soft_slots[i], ret, e);
-		if (r == -EBADMSG && !damage.code)
+		const struct soft_slot *row = &soft_slots[i];
+
+		r = slot_try_used(dev, dir, row, ret, e);
+		if ((r == -EBADMSG || (r == -ENOKEY && row->backend)) && !damage.code)
 			damage = *e;
-		else if (r == -ENOKEY && !needs.code)
-			(void)err_set(&needs, EACCES, "keystore needs its %s: %s", soft_slots[i].type == SLOT_TSK ?
-				      "trusted system key" : soft_slots[i].name, e->msg);
+		if (r == -ENOKEY && !needs.code)
+			(void)err_set(&needs, EACCES, "keystore needs its %s: %s",
+				      row->type == SLOT_TSK ? "trusted system key" : row->name, e->msg);
 		else if (r == -ENODEV)
 			away = *e;
 		else if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -ENOKEY)

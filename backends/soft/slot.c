@@ -9,6 +9,7 @@
 #include "lib/err.h"
 #include "lib/secret.h"
 #include "anchor.h"
+#include "source.h"
 #include "tsk.h"
 
 enum { LEN_AT = 108, CHECKSUM_AT = 112, ZERO_AT = 144, TAG_AT = 240 };
@@ -107,6 +108,7 @@ static const struct slot_kind kinds[SLOT_TYPES] = {
 	[SLOT_PLAIN] = { plain_wrap, plain_unwrap, ROOT_KEY },
 	[SLOT_PASSPHRASE] = { .payload = ROOT_KEY },
 	[SLOT_TSK] = { tsk_wrap, tsk_unwrap, TSK_PAYLOAD },
+	[SLOT_TPM2] = { source_wrap, source_unwrap, 0 },
 	[SLOT_ANCHOR] = { anchor_wrap, anchor_unwrap, 0 },
 	[SLOT_HALF] = { tsk_wrap, tsk_unwrap, TSK_PAYLOAD },
 };

@@ -13,6 +13,7 @@
 #include "lib/env.h"
 #include "lib/err.h"
 #include "lib/file.h"
+#include "counter.h"
 
 enum { READ_TRIES = 20 };	/* a reader takes no lock: it can meet two commits in one reading */
 
@@ -466,6 +467,8 @@ static int load_all(struct store *s, unsigned flags, struct err *e)
 	s->moved = r == 0 && s->now.flags & CONTAINER_MOVED;
 	if (r == 0)
 		r = load_boot(s, flags, e);
+	if (r == 0 && !(flags & STORE_REANCHOR))
+		r = counter_check(s, e);
 	if (r == 0 && flags & STORE_WRITE)
 		r = store_apply_pending(s, e);
 	if (r == 0)

@@ -30,6 +30,7 @@ enum store_flags {
 	STORE_DISABLED = 1 << 2,	/* also one that is disabled */
 	STORE_KEYS = 1 << 3,		/* only for wrapping keys: needs no state of this boot, and is not stopped by it */
 	STORE_LOST = 1 << 4,		/* also one of which no container opens: .now.generation is 0, no .memory */
+	STORE_REANCHOR = 1 << 5,	/* whatever its counter says */
 };
 
 enum other {			/* what the file of the other generation is */
@@ -49,6 +50,7 @@ struct store {
 	struct boot boot;
 	struct container now;		/* header of the generation in .objects */
 	unsigned char hash[CRYPTO_HASH];	/* of those 256 bytes */
+	uint64_t counted;		/* what the counter of .now.anchor says: counter.h */
 	unsigned newest;		/* 0: it is in .files[0], 1: in .files[1] */
 	bool no_wait;			/* the next commit does not wait for the disk: store_flush() does */
 	bool created, resized;		/* by this store_open(); the next commit keeps the size */

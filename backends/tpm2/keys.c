@@ -10,6 +10,7 @@
 #include "lib/module.h"
 #include "foreign.h"
 #include "memory.h"
+#include "nv.h"
 
 /* --- under what it is to be ------------------------------------------------------------------------------------- */
 
@@ -335,6 +336,7 @@ extern const struct backend_ops tpm2_ops;
 const struct backend_ops tpm2_ops = {
 	.key = &key_ops,
 	.seal = &seal_ops,
+	.counter = &tpm2_counter_ops,
 	.make_srk = make_srk,
 	.owns = owns,
 };

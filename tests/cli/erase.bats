@@ -11,12 +11,6 @@ setup() {
 	cd "$BATS_TEST_TMPDIR"
 }
 
-# console MAJOR:MINOR: the terminal of the command; 0:0: none
-console() {
-	install -D /dev/null "$HWKEY_SYSROOT/proc/self/stat"
-	echo "4711 (a) b) R 1 1 1 $((${1%:*} << 8 | ${1#*:})) 1 4194304" >"$HWKEY_SYSROOT/proc/self/stat"
-}
-
 # terminal MAJOR:MINOR NAME: there is such a one
 terminal() {
 	mkdir -p "$HWKEY_SYSROOT/sys/dev/char" "$HWKEY_SYSROOT/sys/class/tty/$2"

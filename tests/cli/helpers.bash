@@ -26,6 +26,12 @@ boot() {
 	printf '%08d-0000-4000-8000-000000000000\n' "$1" >"$HWKEY_SYSROOT/proc/sys/kernel/random/boot_id"
 }
 
+# console MAJOR:MINOR: the terminal of the command; 0:0: none
+console() {
+	install -D /dev/null "$HWKEY_SYSROOT/proc/self/stat"
+	echo "4711 (a) b) R 1 1 1 $((${1%:*} << 8 | ${1#*:})) 1 4194304" >"$HWKEY_SYSROOT/proc/self/stat"
+}
+
 # A binary with sanitizers cannot look for leaks while it is traced, and would fail.
 if command -v strace >/dev/null; then
 	strace() { ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 command strace "$@"; }

@@ -353,7 +353,7 @@ passphrase_only() {
 	secret 'correct horse'
 	[ "$(hwkey pks-config --add-slot passphrase --remove-slot plain --passphrase-file "$f" 2>&1)" = \
 		'hwkey: protection: passphrase (scrypt)' ]
-	hwkey pks-config --help | tr -s ' \n' ' ' | grep -q 'add-slot=SLOT .*: plain or passphrase'
+	hwkey pks-config --help | tr -s ' \n' ' ' | grep -q 'add-slot=SLOT .*: plain, passphrase, tpm2'
 }
 
 @test "pks: the last way in stays; a slot is added, replaced, removed" {

@@ -210,8 +210,8 @@ static void passphrase_only(void **state)
 	assert_int_equal(secret_copy(&p, "correct horse", 13, &e), 0);
 	assert_int_equal(soft_ops.key->generate(w->dev, &xts256, &token, &e), 0);
 	assert_int_equal(soft_ops.store->slot_remove(w->dev, "plain", &e), -EBUSY);
-	assert_int_equal(soft_ops.store->slot_add(w->dev, "passphrase", &p, false, &e), 0);
-	assert_int_equal(soft_ops.store->slot_add(w->dev, "passphrase", &p, false, &e), -EEXIST);
+	assert_int_equal(soft_ops.store->slot_add(w->dev, "passphrase", &p, NULL, false, &e), 0);
+	assert_int_equal(soft_ops.store->slot_add(w->dev, "passphrase", &p, NULL, false, &e), -EEXIST);
 	assert_int_equal(soft_ops.store->slot_remove(w->dev, "plain", &e), 0);
 	assert_int_equal(soft_ops.store->info(w->dev, &info, &e), 0);
 	assert_string_equal(info.protection, "passphrase (scrypt)");
