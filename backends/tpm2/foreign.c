@@ -117,13 +117,25 @@ static int unseal_failed(struct tpm *t, const struct tpm_foreign *f, TSS2_RC rc,
 		       "%s", tpm_maker_name(f->maker), needs);
 }
 
+/* Without a policy: what the TPM answers is encrypted, all the same. */
+static int session_for(struct tpm *t, const struct srk *parent, bool policy, ESYS_TR *ret, struct err *e)
+{
+	bool clear_bus = false;
+	TSS2_RC rc = TSS2_RC_SUCCESS;
+	int r = session_start(t, parent, policy, &clear_bus, ret, e);
+
+	if (r == 0 && !policy)
+		rc = Esys_TRSess_SetAttributes(t->esys, *ret, TPMA_SESSION_ENCRYPT, TPMA_SESSION_ENCRYPT | TPMA_SESSION_DECRYPT);
+	return rc == TSS2_RC_SUCCESS ? r : tpm_fail(t, rc, "start a session with the TPM", e);
+}
+
 static int unseal_once(struct tpm *t, struct opening *o, struct secret *ret, struct err *e)
 {
 	bool policy = has_policy(&o->from->public);
 	TPM2B_SENSITIVE_DATA *data = NULL;
 	ESYS_TR session;
 	TSS2_RC rc;
-	int r = session_start(t, &o->parent, policy, false, &session, e);
+	int r = session_for(t, &o->parent, policy, &session, e);
 
 	if (r == 0 && policy && !policy_is_empty(&o->token->policy))
 		r = policy_satisfy(t, session, &o->token->policy, e);
