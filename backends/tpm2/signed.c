@@ -2,7 +2,6 @@
 #include "tpm.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -10,12 +9,12 @@
 #include <string.h>
 
 #include "lib/crypto.h"
+#include "lib/json.h"
 #include "lib/sys.h"
 
 enum { JSON_MAX = 256 * 1024, JSON_DEPTH = 8 };
 static const unsigned exponent = 65537;			/* the only one that each TPM takes */
 
-static void json_freep(json_object **j) { json_object_put(*j); }
 static void key_freep(EVP_PKEY **k) { EVP_PKEY_free(*k); }
 static void bio_freep(BIO **b) { BIO_free(*b); }
 static void number_freep(BIGNUM **n) { BN_free(*n); }
@@ -121,46 +120,26 @@ static bool is_signed(EVP_PKEY *key, const TPM2B_DIGEST *policy, const struct bl
 
 /* --- the signatures -------------------------------------------------------------------------------------------- */
 
-static json_object *parse(const char *text)
-{
-	size_t len = strnlen(text, JSON_MAX + 1);
-	json_tokener *t = len <= JSON_MAX ? json_tokener_new_ex(JSON_DEPTH) : NULL;
-	json_object *j = NULL;
-
-	if (t) {
-		json_tokener_set_flags(t, JSON_TOKENER_STRICT);
-		j = json_tokener_parse_ex(t, text, (int)len + 1);
-		if (json_tokener_get_error(t) != json_tokener_success) {
-			json_object_put(j);
-			j = NULL;
-		}
-		json_tokener_free(t);
-	}
-	return j;
-}
-
-/* The member KEY of OBJECT if it is of TYPE; NULL: it is not. */
-static json_object *member(json_object *object, const char *key, enum json_type type)
+/* The member KEY if it is an array; NULL: it is not. */
+static json_object *array_of(json_object *object, const char *key)
 {
 	json_object *o;
 
-	return json_object_is_type(object, json_type_object) && json_object_object_get_ex(object, key, &o) &&
-	       json_object_is_type(o, type) ? o : NULL;
+	return json_object_object_get_ex(object, key, &o) && json_object_is_type(o, json_type_array) ? o : NULL;
 }
 
 /* 32 bytes in hexadecimal digits. */
 static bool is_hash(json_object *entry, const char *key, unsigned char ret[CRYPTO_HASH])
 {
-	json_object *o = member(entry, key, json_type_string);
+	const char *s = json_text(entry, key);
 
-	return o && json_object_get_string_len(o) == 2 * CRYPTO_HASH &&
-	       hex_decode(json_object_get_string(o), 2 * CRYPTO_HASH, ret) == 0;
+	return s && strlen(s) == 2 * CRYPTO_HASH && hex_decode(s, 2 * CRYPTO_HASH, ret) == 0;
 }
 
 /* 0: malformed. */
 static uint32_t pcrs_of(json_object *entry)
 {
-	json_object *a = member(entry, "pcrs", json_type_array);
+	json_object *a = array_of(entry, "pcrs");
 	uint32_t pcrs = 0;
 
 	for (size_t i = 0; a && i < json_object_array_length(a); i++) {
@@ -174,29 +153,22 @@ static uint32_t pcrs_of(json_object *entry)
 	return pcrs;
 }
 
-static int signature_of(json_object *entry, struct blob *ret, struct err *e)
-{
-	json_object *o = member(entry, "sig", json_type_string);
-
-	if (!o)
-		return err_set(e, EBADMSG, "no signature");
-	return base64_decode(json_object_get_string(o), (size_t)json_object_get_string_len(o), ret, e);
-}
-
 /* 1: it is the one; 0: it is for another policy; EKEYREJECTED: it is not by that key. */
 static int take(json_object *entry, EVP_PKEY *key, const TPM2B_DIGEST *policy, struct pcr_signature *ret, struct err *e)
 {
 	AUTO_BLOB struct blob signature = { 0 };
 	TPM2B_DIGEST its = { .size = CRYPTO_HASH };
-	int r;
+	const char *text = json_text(entry, "sig");
+	int r = 0;
 
 	if (!is_hash(entry, "pol", its.buffer) || policy->size != its.size ||
 	    memcmp(policy->buffer, its.buffer, its.size) != 0)
 		return 0;
-	r = signature_of(entry, &signature, e);
+	if (text)
+		r = base64_decode(text, strlen(text), &signature, e);
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0 || !is_signed(key, &its, &signature))
+	if (!signature.len || !is_signed(key, &its, &signature))
 		return err_set(e, EKEYREJECTED, "the signature of PCR values is not by the key that it names");
 	ret->policy = its;
 	ret->signature = TAKE(signature);
@@ -206,17 +178,17 @@ static int take(json_object *entry, EVP_PKEY *key, const TPM2B_DIGEST *policy, s
 int pcr_signature_find(const char *json, const struct blob *public_key, enum tpm_bank bank, uint32_t pcrs,
 		       const TPM2B_DIGEST *policy, struct pcr_signature *ret, struct err *e)
 {
-	AUTO(json_freep) json_object *j = parse(json);
-	json_object *entries = tpm_bank_name(bank) ? member(j, tpm_bank_name(bank), json_type_array) : NULL;
+	AUTO_JSON json_object *j = json_read(json, JSON_MAX, JSON_DEPTH);
+	json_object *entries = tpm_bank_name(bank) ? array_of(j, tpm_bank_name(bank)) : NULL;
 	size_t n = entries ? json_object_array_length(entries) : 0;
 	AUTO(key_freep) EVP_PKEY *key = NULL;
 	unsigned char name[CRYPTO_HASH], its[CRYPTO_HASH];
 	AUTO_PCR_SIGNATURE struct pcr_signature s = { 0 };
 	unsigned known = 0;		/* entries for this key, bank and PCRs, whatever the policy */
 	char text[128];
-	int r = 0;
+	int r = 0, one;
 
-	if (!json_object_is_type(j, json_type_object))
+	if (!j)
 		return err_set(e, EBADMSG, "signatures of PCR values: no JSON object");
 	if (n)
 		r = key_from_der(public_key, &key, e);
@@ -228,8 +200,8 @@ int pcr_signature_find(const char *json, const struct blob *public_key, enum tpm
 		if (pcrs_of(entry) != pcrs || !is_hash(entry, "pkfp", its) || memcmp(name, its, sizeof(its)) != 0)
 			continue;
 		known++;
-		if (r != 1)
-			r = take(entry, key, policy, &s, e);
+		one = r == 1 ? 0 : take(entry, key, policy, &s, e);
+		r = one ? one : r;
 	}
 	if (r < 0)
 		return r;

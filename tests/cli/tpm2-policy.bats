@@ -155,6 +155,39 @@ signed_setup() {
 	HWKEY_PCR_SIGNATURE=$PWD/none refuses sealed 'cannot read signatures of PCR values'
 }
 
+# stub_extend: measures NAME and FILE, as systemd-stub does a section of a unified kernel image
+stub_extend() {
+	tpm2_pcrextend "11:sha256=$(printf '%s\0' "$1" | sha256sum | cut -d ' ' -f 1)"
+	tpm2_pcrextend "11:sha256=$(sha256sum <"$2" | cut -d ' ' -f 1)"
+}
+
+@test "what systemd-measure signs and predicts opens" {
+	measure=/usr/lib/systemd/systemd-measure
+	[ -x $measure ] || skip 'no systemd-measure here'
+	signed_setup
+	printf 'a kernel' >linux
+	printf 'root=/dev/vda' >cmdline
+	sections=(--bank=sha256 --linux=linux --cmdline=cmdline)
+	$measure sign "${sections[@]}" --private-key=key.pem --public-key=public.pem "--tpm2-device=$TPM2TOOLS_TCTI" >"$signatures"
+	$measure calculate "${sections[@]}" | sed G >values
+	hwkey seal --public-key public.pem -o signed secret
+	hwkey seal --pcr-values values -o predicted secret
+	refuses signed '4 signatures by the policy'
+	refuses predicted 'PCR 11 (unified kernel image) was'
+	tpm_reboot
+	stub_extend .linux linux
+	stub_extend .cmdline cmdline
+	tpm_extend 11 enter-initrd
+	opens signed
+	opens predicted
+	tpm_extend 11 leave-initrd
+	opens signed
+	opens predicted
+	tpm_extend 11 shell
+	refuses signed 'none for the present values'
+	refuses predicted 'than each that opens it'
+}
+
 @test "a signature by another key, or for other PCRs, opens nothing" {
 	signed_setup
 	hwkey seal --public-key public.pem -o sealed secret
@@ -174,6 +207,24 @@ signed_setup() {
 	fails 6 'no JSON object' hwkey unseal sealed
 }
 
+@test "for another machine's TPM only values and a key say which state it must be in" {
+	signed_setup
+	printf '7=%s\n' "$(tpm_pcr 7)" >values
+	tpm_start second
+	tpm_srk
+	tpm2_readpublic -Q -c 0x81000001 -o srk.pub
+	fails 2 'PCRs of another machine' hwkey seal -d tpm0 --device-key srk.pub --pcrs 7 -o sealed secret
+	hwkey seal -d tpm0 --device-key srk.pub --pcr-values values --public-key public.pem -o sealed secret
+	export HWKEY_TCTI=$TPM2TOOLS_TCTI
+	tpm_extend 11 firmware
+	sign key.pem 11
+	refuses sealed 'PCR 7 (secure boot state) was'
+	tpm_extend 7 firmware
+	opens sealed
+	tpm_extend 11 update
+	refuses sealed 'none for the present values'
+}
+
 @test "keys that cannot sign states of this TPM are refused at once" {
 	openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out ec.pem
 	fails 2 'is not RSA' hwkey seal --public-key ec.pem -o sealed secret
@@ -190,6 +241,18 @@ commands() {
 	"$build/fault/tpmat" -l log "$tpm_dir/tpm0.sock" -- hwkey unseal "$1" >out
 	[ "$(cat out)" = 'the secret' ]
 	awk '{ print $2 }' log | paste -sd ' '
+}
+
+@test "what is measured while it is opened costs another try, not the secret" {
+	tpm_srk
+	printf '11=%s\n' "$(after "$(tpm_pcr 11)" update)" >next
+	hwkey seal --pcrs 11 --pcr-values next -o sealed secret
+	# TPM_RC_PCR_CHANGED, of each command that can say so
+	for n in 2 3 5; do
+		[ "$("$build/fault/tpmat" -f $n:rc=128 "$tpm_dir/tpm0.sock" -- hwkey unseal sealed)" = 'the secret' ]
+		[ -z "$(tpm_left)" ]
+	done
+	fails 5 'try again' "$build/fault/tpmat" -f 2+:rc=128 "$tpm_dir/tpm0.sock" -- hwkey unseal sealed
 }
 
 @test "policies are few commands: one for a state, two for one of several" {
