@@ -140,6 +140,7 @@ static int counter_create(const struct device *dev, const struct secret *auth, u
 			  struct err *e)
 {
 	AUTO_TPM struct tpm t = { 0 };
+	bool clear_bus = false;
 	ESYS_TR session, nv;
 	struct srk srk;
 	int r = tpm_open(dev, &t, e);
@@ -147,7 +148,7 @@ static int counter_create(const struct device *dev, const struct secret *auth, u
 	if (r == 0)
 		r = srk_find(&t, &srk, e);
 	if (r == 0)
-		r = session_start(&t, &srk, false, false, &session, e);
+		r = session_start(&t, &srk, false, &clear_bus, &session, e);
 	if (r == 0)
 		r = define_some(&t, auth, session, ret_handle, &nv, e);
 	if (r < 0)
