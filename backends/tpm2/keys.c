@@ -66,19 +66,25 @@ static int policy_of(struct tpm *t, const struct wrap_params *p, struct tpm_poli
 
 /* --- protecting and opening ------------------------------------------------------------------------------------- */
 
+/* It need not open here and now. */
+static bool is_for_later(const struct wrap_params *p)
+{
+	return p->like || (p->tpm && (p->tpm->pcr_values || p->tpm->public_key));
+}
+
 /* TOKEN's policy is chosen. */
 static int protect(struct tpm *t, const struct wrap_params *p, struct tpm_token *token, const struct secret *clear,
 		   const struct blob *binding, struct blob *ret, struct err *e)
 {
 	const struct tpm_params *params = p->tpm;
 	struct sealing s = { .clear_bus = params && params->allow_clear_bus,
-			     .later = p->like || (params && (params->pcr_values || params->public_key)) };
+			     .later = is_for_later(p) };
 	TPM2B_PUBLIC parent;
 	int r = 0;
 
 	if (params && params->pin)
-		r = pin_set(t->dev, params->pin, e);
-	if (r == 0 && token->policy.pin)
+		s.pin = params->pin;
+	else if (token->policy.pin)
 		r = pin_get(t->dev, &s.pin, e);
 	if (r == 0 && params && params->device_key) {
 		r = import_parent(params->device_key, &parent, e);
@@ -233,6 +239,8 @@ static int key_rewrap(const struct device *dev, unsigned flags, const struct wra
 	AUTO_TPM struct tpm t = { 0 };
 	int r = clear ? wrap_check(p, e) : err_nomem(e);
 
+	if (r == 0 && n > MEMORY_TOKENS && (is_for_later(p) || (p->tpm && (p->tpm->pin || p->tpm->device_key))))
+		r = err_set(e, E2BIG, "more than %d keys at once: name some of them", MEMORY_TOKENS);
 	if (r == 0 && flags & REWRAP_TO_NEW)
 		r = err_set(e, EINVAL, "a TPM has one storage root key for all: there is no new one to move to");
 	if (r == 0)

@@ -8,55 +8,75 @@
 
 #include "lib/crypto.h"
 
-enum { OBJECTS = 32 };
-
-struct memory {
-	struct secret pin;			/* .data is .bytes */
-	unsigned char bytes[PIN_MAX];
-	bool stretched;
+struct known {				/* of one token */
 	unsigned char salt[32];
+	bool has_auth, has_object;
 	TPM2B_AUTH auth;
-	unsigned n_objects;			/* ever: the newest OBJECTS of them are there */
-	struct { unsigned char salt[32], object[32]; } objects[OBJECTS];
+	unsigned char object[32];
 };
 
+struct memory {
+	struct secret pin;		/* .data is .bytes */
+	unsigned char bytes[PIN_MAX];
+	unsigned n;			/* tokens ever */
+	struct known tokens[MEMORY_TOKENS];
+};
+
+/* NULL: nothing is remembered. */
 static struct memory *memory_of(const struct device *dev)
 {
-	struct err ignored = { 0 };
-
-	if (!dev->session->data && secret_alloc(dev->session, sizeof(struct memory), &ignored) < 0)
-		return NULL;
 	return (struct memory *)(void *)dev->session->data;
 }
 
-/* --- PIN --------------------------------------------------------------------------------------------------------- */
+static int memory_get(const struct device *dev, struct memory **ret, struct err *e)
+{
+	int r = dev->session->data ? 0 : secret_alloc(dev->session, sizeof(struct memory), e);
 
-int pin_set(const struct device *dev, const struct secret *pin, struct err *e)
+	*ret = memory_of(dev);
+	return r;
+}
+
+static struct known *token_find(const struct device *dev, const unsigned char salt[32])
 {
 	struct memory *m = memory_of(dev);
 
-	if (!m)
-		return err_nomem(e);
-	if (pin->len < 1 || pin->len > PIN_MAX)
-		return err_set(e, EINVAL, "a PIN has 1 to %d bytes, not %zu", PIN_MAX, pin->len);
-	secret_bytes_copy(m->bytes, pin->data, pin->len);
-	m->pin = (struct secret){ .data = m->bytes, .len = pin->len, .size = sizeof(m->bytes) };
-	m->stretched = false;
+	for (unsigned i = 0; m && i < m->n && i < MEMORY_TOKENS; i++)
+		if (!memcmp(m->tokens[i].salt, salt, 32))
+			return &m->tokens[i];
+	return NULL;
+}
+
+/* In the place of the oldest one. */
+static int token_get(const struct device *dev, const unsigned char salt[32], struct known **ret, struct err *e)
+{
+	struct memory *m;
+	int r = memory_get(dev, &m, e);
+
+	*ret = r == 0 ? token_find(dev, salt) : NULL;
+	if (r < 0 || *ret)
+		return r;
+	*ret = &m->tokens[m->n++ % MEMORY_TOKENS];
+	**ret = (struct known){ 0 };
+	memcpy((*ret)->salt, salt, 32);
 	return 0;
 }
 
-void pin_forget(const struct device *dev)
-{
-	struct memory *m = memory_of(dev);
+/* --- PIN ------------------------------------------------------------------------------------------------------- */
 
-	if (!m)
-		return;
-	OPENSSL_cleanse(m->bytes, sizeof(m->bytes));
-	m->pin = (struct secret){ 0 };
-	m->stretched = false;
+int pin_stretch(const struct secret *pin, const unsigned char salt[32], TPM2B_AUTH *ret, struct err *e)
+{
+	int r;
+
+	if (pin->len < 1 || pin->len > PIN_MAX)
+		return err_set(e, EINVAL, "a PIN has 1 to %d bytes, not %zu", PIN_MAX, pin->len);
+	r = crypto_scrypt(pin, salt, 32, 15, 8, 1, ret->buffer, e);
+	ret->size = r == 0 ? CRYPTO_KEY : 0;
+	while (ret->size && !ret->buffer[ret->size - 1])	/* a TPM drops them, too */
+		ret->size--;
+	return r;
 }
 
-static int pin_ask(const struct device *dev, struct err *e)
+static int pin_ask(const struct device *dev, struct memory *m, struct err *e)
 {
 	const struct env *env = dev->env;
 	AUTO_SECRET struct secret pin = { 0 };
@@ -69,69 +89,80 @@ static int pin_ask(const struct device *dev, struct err *e)
 		e->code = EACCES;
 		return err_prefix(e, "the TPM wants its PIN");
 	}
-	return r < 0 ? r : pin_set(dev, &pin, e);
+	if (r == 0 && (pin.len < 1 || pin.len > PIN_MAX))
+		r = err_set(e, EACCES, "a PIN has 1 to %d bytes, not %zu", PIN_MAX, pin.len);
+	if (r < 0)
+		return r;
+	secret_bytes_copy(m->bytes, pin.data, pin.len);
+	m->pin = (struct secret){ .data = m->bytes, .len = pin.len, .size = sizeof(m->bytes) };
+	return 0;
 }
 
 int pin_get(const struct device *dev, const struct secret **ret, struct err *e)
 {
-	struct memory *m = memory_of(dev);
-	int r;
+	struct memory *m;
+	int r = memory_get(dev, &m, e);
 
-	if (!m)
-		return err_nomem(e);
-	r = m->pin.len ? 0 : pin_ask(dev, e);
-	*ret = &m->pin;
-	return r;
-}
-
-int pin_stretch(const struct secret *pin, const unsigned char salt[32], TPM2B_AUTH *ret, struct err *e)
-{
-	int r = crypto_scrypt(pin, salt, 32, 15, 8, 1, ret->buffer, e);
-
-	ret->size = r == 0 ? CRYPTO_KEY : 0;
-	while (ret->size && !ret->buffer[ret->size - 1])	/* a TPM drops them, too */
-		ret->size--;
+	if (r == 0 && !m->pin.len)
+		r = pin_ask(dev, m, e);
+	if (r == 0)
+		*ret = &m->pin;
 	return r;
 }
 
 int pin_auth(const struct device *dev, const struct secret *pin, const unsigned char salt[32], TPM2B_AUTH *ret,
 	     struct err *e)
 {
-	struct memory *m = memory_of(dev);
-	int r = m ? 0 : err_nomem(e);
+	struct known *t = token_find(dev, salt);
+	int r = 0;
 
-	if (r == 0 && !(m->stretched && !memcmp(m->salt, salt, 32))) {
-		r = pin_stretch(pin, salt, &m->auth, e);
-		memcpy(m->salt, salt, 32);
-		m->stretched = r == 0;
+	if (!t || !t->has_auth) {
+		r = pin ? 0 : pin_get(dev, &pin, e);
+		if (r == 0)
+			r = token_get(dev, salt, &t, e);
+		if (r == 0)
+			r = pin_stretch(pin, salt, &t->auth, e);
+		if (r == 0)
+			t->has_auth = true;
 	}
 	if (r == 0)
-		*ret = m->auth;
+		*ret = t->auth;
 	return r;
 }
 
-/* --- objects ------------------------------------------------------------------------------------------------------- */
-
-void object_remember(const struct device *dev, const unsigned char salt[32], const unsigned char object[32])
+void pin_forget(const struct device *dev, const unsigned char salt[32])
 {
 	struct memory *m = memory_of(dev);
+	struct known *t = token_find(dev, salt);
 
-	if (!m)
-		return;
-	memcpy(m->objects[m->n_objects % OBJECTS].salt, salt, 32);
-	secret_bytes_copy(m->objects[m->n_objects % OBJECTS].object, object, 32);
-	m->n_objects++;
+	if (t)
+		OPENSSL_cleanse(t, sizeof(*t));
+	if (m)
+		OPENSSL_cleanse(m->bytes, sizeof(m->bytes));
+	if (m)
+		m->pin = (struct secret){ 0 };
+}
+
+/* --- objects --------------------------------------------------------------------------------------------------- */
+
+int object_remember(const struct device *dev, const unsigned char salt[32], const unsigned char object[32], struct err *e)
+{
+	struct known *t;
+	int r = token_get(dev, salt, &t, e);
+
+	if (r < 0)
+		return r;
+	secret_bytes_copy(t->object, object, 32);
+	t->has_object = true;
+	return 0;
 }
 
 bool object_recall(const struct device *dev, const unsigned char salt[32], unsigned char ret[32])
 {
-	const struct memory *m = memory_of(dev);
+	const struct known *t = token_find(dev, salt);
 
-	for (unsigned i = 0; m && i < OBJECTS && i < m->n_objects; i++) {
-		if (memcmp(m->objects[i].salt, salt, 32) != 0)
-			continue;
-		secret_bytes_copy(ret, m->objects[i].object, 32);
-		return true;
-	}
-	return false;
+	if (!t || !t->has_object)
+		return false;
+	secret_bytes_copy(ret, t->object, 32);
+	return true;
 }

@@ -341,10 +341,8 @@ static int check_here(struct tpm *t, const struct srk *srk, const struct tpm_tok
 	if (r == 0 && !crypto_equal(again, object, OBJECT))
 		r = err_set(e, EIO, "TPM '%s' does not give back what it sealed", t->dev->id);
 	OPENSSL_cleanse(again, sizeof(again));
-	if (r == -EPERM && s->later) {
-		object_remember(t->dev, token->salt, object);
-		return 0;
-	}
+	if (r == -EPERM && s->later)
+		return object_remember(t->dev, token->salt, object, e);
 	return r < 0 ? err_prefix(e, "what was sealed does not open") : 0;
 }
 
@@ -377,9 +375,7 @@ static int seal_there(struct tpm *t, struct tpm_token *token, const struct seali
 		r = import_make(s->parent, &public, auth, object, &p->private, &p->seed, e);
 	if (r == 0)
 		r = parts_point(p, token, s->parent, &public, e);
-	if (r == 0)
-		object_remember(t->dev, token->salt, object);
-	return r;
+	return r < 0 ? r : object_remember(t->dev, token->salt, object, e);
 }
 
 int token_seal(struct tpm *t, struct tpm_token *token, const struct sealing *s, const struct secret *payload,
@@ -447,7 +443,6 @@ int token_unseal(struct tpm *t, const struct blob *token, enum token_kind kind, 
 		 struct secret *ret, struct err *e)
 {
 	AUTO_TPM_TOKEN struct tpm_token parsed = { 0 };
-	const struct secret *pin = NULL;
 	unsigned char object[OBJECT];
 	TPM2B_AUTH auth = { 0 };
 	int r = tpm_token_parse(token->data, token->len, &parsed, e);
@@ -462,13 +457,11 @@ int token_unseal(struct tpm *t, const struct blob *token, enum token_kind kind, 
 		return r;
 	}
 	if (parsed.policy.pin)
-		r = pin_get(t->dev, &pin, e);
-	if (r == 0 && pin)
-		r = pin_auth(t->dev, pin, parsed.salt, &auth, e);
+		r = pin_auth(t->dev, NULL, parsed.salt, &auth, e);
 	if (r == 0)
 		r = object_open(t, &parsed, &auth, object, e);
-	if (r == -EACCES && pin)
-		pin_forget(t->dev);
+	if (r == -EACCES)
+		pin_forget(t->dev, parsed.salt);
 	if (r == 0)
 		r = payload_open(&parsed, token->data, object, binding, ret, e);
 	OPENSSL_cleanse(object, sizeof(object));

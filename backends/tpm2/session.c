@@ -32,8 +32,8 @@ int session_start(struct tpm *t, const struct srk *srk, bool policy, bool *clear
 
 	if (cannot_encrypt(rc)) {
 		if (!*clear_bus)
-			return err_set(e, EOPNOTSUPP, "the TPM cannot encrypt what goes over its bus: --allow-clear-bus does "
-				       "without");
+			return err_set(e, EOPNOTSUPP, "the TPM cannot encrypt what goes over its bus: --allow-clear-bus "
+				       "does without");
 		clear = true;
 		encrypts = 0;
 		rc = start(t, srk, policy, &none, &session);

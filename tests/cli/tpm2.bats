@@ -143,3 +143,42 @@ pin() { mkdir -p -m 700 credentials; (umask 077; printf %s "$1" >credentials/hwk
 	[ "$("$build/fault/tpmat" -f 1:rc=2d6 "$sock" -- hwkey unseal sealed)" = 'the secret' ]
 	[ -z "$(tpm_left)" ]
 }
+
+@test "rewrapping changes the PIN, keeps what it is not told to change, and leaves no try behind" {
+	tpm_start
+	tpm_srk
+	tpm_extend 7 state
+	pin 4711
+	cp credentials/hwkey.tpm2-pin old
+	for key in one two; do hwkey generate -q -d tpm0 --pcrs 7 --pin-file old $key; done
+	export CREDENTIALS_DIRECTORY=$PWD/credentials
+	pin 4712
+	cp credentials/hwkey.tpm2-pin new
+	pin 4711
+	hwkey rewrap -q --pin-file new one two
+	fails 4 'wrong PIN' hwkey rewrap one
+	tpm2_dictionarylockout --clear-lockout 2>/dev/null
+	pin 4712
+	hwkey validate >out
+	[ "$(grep -c 'valid.*PCR 7 (secure boot state) of sha256.*PIN' out)" = 2 ]
+	[ "$(tpm_property TPM2_PT_LOCKOUT_COUNTER)" = 0x0 ]
+	tpm_extend 7 update
+	fails 4 'PCR 7 (secure boot state) was' hwkey rewrap one
+	[ "$(tpm_property TPM2_PT_LOCKOUT_COUNTER)" = 0x0 ]
+}
+
+@test "keys for a state that there will be, and for another machine, can be made now" {
+	tpm_start
+	tpm_srk
+	tpm_extend 7 now
+	printf '7=%064d\n' 1 >values
+	hwkey generate -q -d tpm0 --pcr-values values later
+	fails 4 'PCR 7 (secure boot state) was 0000000000000000, is' hwkey luks-format -q img later --size 20M
+	tpm_start other
+	tpm_srk
+	tpm2_readpublic -Q -c 0x81000001 -o other.public
+	hwkey seal -q -d tpm0 --device-key other.public -o there secret
+	opens there		# by the TPM that it was made for
+	tpm_stop
+	not hwkey unseal there
+}
