@@ -171,7 +171,7 @@ static int unseal(struct tpm *t, const struct tpm_foreign *f, const struct tpm_t
 	if (r == -EAGAIN)
 		r = unseal_once(t, &o, ret, e);
 	if (r == -EACCES && f->policy.pin)
-		pin_forget(t->dev);
+		pin_forget(t->dev, NULL);
 	OPENSSL_cleanse(&o.auth, sizeof(o.auth));
 	return r;
 }

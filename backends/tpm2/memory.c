@@ -130,10 +130,10 @@ int pin_auth(const struct device *dev, const struct secret *pin, const unsigned 
 	return r;
 }
 
-void pin_forget(const struct device *dev, const unsigned char salt[32])
+void pin_forget(const struct device *dev, const unsigned char *salt)
 {
 	struct memory *m = memory_of(dev);
-	struct known *t = token_find(dev, salt);
+	struct known *t = salt ? token_find(dev, salt) : NULL;
 
 	if (t)
 		OPENSSL_cleanse(t, sizeof(*t));

@@ -11,7 +11,7 @@ enum { PIN_MAX = 512, MEMORY_TOKENS = 64 };	/* bytes; the newest tokens are reme
 int pin_get(const struct device *, const struct secret **ret, struct err *e);
 /* pin_stretch(), which takes long, once for each token. PIN NULL: of one that was not remembered pin_get() has it. */
 int pin_auth(const struct device *, const struct secret *pin, const unsigned char salt[32], TPM2B_AUTH *ret, struct err *e);
-void pin_forget(const struct device *, const unsigned char salt[32]);		/* it was wrong */
+void pin_forget(const struct device *, const unsigned char *salt);	/* it was wrong; SALT NULL: of no token of ours */
 
 /*
  * Who seals looks whether what was sealed opens. Sealed for another state or another machine it cannot open here: then
