@@ -11,6 +11,7 @@
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/secret.h"
+#include "lib/sys.h"
 #include "anchor.h"
 #include "source.h"
 
@@ -137,19 +138,53 @@ int root_check_private(const struct device *dev, struct err *e)
 		       "chmod 400 '%.200s/" SOFT_DIR "/%s' first", dev->env->pks_dir, soft_slots[0].file);
 }
 
-/* A clear root key that others can read still opens what is there, so that a machine boots; but not in silence. */
+struct look {
+	const struct device *dev;
+	int dir;
+	struct session *session;
+	struct err *e;
+};
+
+static int look_at(void *ctx, const char *name)
+{
+	struct look *l = ctx;
+	struct stat st = { 0 };
+	size_t i = 0;
+	int r;
+
+	while (i < ARRAY_SIZE(soft_slots) && strcmp(soft_slots[i].file, name) != 0)
+		i++;
+	if (i == ARRAY_SIZE(soft_slots))
+		return 0;
+	r = check_owner(l->dev, l->dir, name, &st, l->e);
+	if (r < 0 || !st.st_mode)
+		return r;
+	l->session->slots |= 1U << i;
+	l->session->sizes[i] = (size_t)st.st_size;
+	if (i == 0 && S_ISREG(st.st_mode) && st.st_mode & (S_IRGRP | S_IROTH))
+		l->session->exposed = true;
+	return 0;
+}
+
+/*
+ * One reading of the directory is fewer calls than a look for each slot there could be. A clear root key that others can read
+ * still opens what is there, so that a machine boots; but not in silence.
+ */
 static int check_modes(const struct device *dev, int dir, struct session *ret, struct err *e)
 {
+	struct look l = { dev, dir, ret, e };
 	const struct env *env = dev->env;
 	struct stat st;
 	int r = check_owner(dev, dir, NULL, &st, e);
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(soft_slots); i++) {
-		st = (struct stat){ 0 };
-		r = check_owner(dev, dir, soft_slots[i].file, &st, e);
-		ret->slots |= st.st_mode ? 1U << i : 0;
-		ret->sizes[i] = st.st_mode ? (size_t)st.st_size : SIZE_MAX;
-		ret->exposed = ret->exposed || (i == 0 && S_ISREG(st.st_mode) && st.st_mode & (S_IRGRP | S_IROTH));
+	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
+		ret->sizes[i] = SIZE_MAX;
+	e->code = 0;
+	if (r == 0)
+		r = dir_names(dir, look_at, &l);
+	if (r < 0 && !e->code) {
+		errno = -r;
+		return err_sys(e, "cannot list keystore '%s'", env->pks_dir);
 	}
 	if (r == 0 && ret->exposed && env->note)
 		env->note(env, "root key '%s/" SOFT_DIR "/%s' can be read by other users: chmod 400 it", env->pks_dir,
