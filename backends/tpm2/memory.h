@@ -14,8 +14,8 @@ int pin_auth(const struct device *, const struct secret *pin, const unsigned cha
 void pin_forget(const struct device *, const unsigned char *salt);	/* it was wrong; SALT NULL: of no token of ours */
 
 /*
- * Who seals looks whether what was sealed opens. Sealed for another state or another machine it cannot open here: then
- * its object's bytes, kept since, stand for what the TPM will say.
+ * Who seals looks whether what was sealed opens. The TPM has proven that already, or it was sealed for another state or
+ * another machine and cannot open here: its object's bytes, kept since, stand for what the TPM would say.
  */
 int object_remember(const struct device *, const unsigned char salt[32], const unsigned char object[32], struct err *e);
 bool object_recall(const struct device *, const unsigned char salt[32], unsigned char ret[32]);

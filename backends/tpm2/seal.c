@@ -176,6 +176,7 @@ static int object_auth(struct tpm *t, const struct opening *o, struct err *e)
 {
 	TSS2_RC rc = Esys_TR_SetAuth(t->esys, o->object, o->auth);
 
+	t->pin = true;
 	return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(t, rc, "use the PIN", e);
 }
 
@@ -341,9 +342,9 @@ static int check_here(struct tpm *t, const struct srk *srk, const struct tpm_tok
 	if (r == 0 && !crypto_equal(again, object, OBJECT))
 		r = err_set(e, EIO, "TPM '%s' does not give back what it sealed", t->dev->id);
 	OPENSSL_cleanse(again, sizeof(again));
-	if (r == -EPERM && s->later)
+	if (r == 0 || (r == -EPERM && s->later))
 		return object_remember(t->dev, token->salt, object, e);
-	return r < 0 ? err_prefix(e, "what was sealed does not open") : 0;
+	return err_prefix(e, "what was sealed does not open");
 }
 
 static int seal_here(struct tpm *t, struct tpm_token *token, const struct sealing *s, const TPM2B_AUTH *auth,
@@ -407,16 +408,19 @@ int token_seal(struct tpm *t, struct tpm_token *token, const struct sealing *s, 
 /* --- unsealing -------------------------------------------------------------------------------------------------- */
 
 /* The storage root key may have got another place since; or it is another one, and then that is what failed. */
-static int open_elsewhere(struct tpm *t, struct opening *o, uint32_t tried, unsigned char ret[OBJECT], struct err *e)
+static int open_elsewhere(struct tpm *t, struct opening *o, struct srk *was, unsigned char ret[OBJECT], struct err *e)
 {
 	const struct err first = *e;
 	struct srk srk;
-	int r = srk_explain(t, o->token, &srk, e);
+	int r;
 
+	if (was->persistent)
+		(void)Esys_TR_Close(t->esys, &was->handle);	/* or ESYS would take it for what is there now */
+	r = srk_explain(t, o->token, &srk, e);
 	if (r < 0)
 		return r;
 	*e = first;
-	if (srk.persistent == tried)
+	if (srk.persistent == o->token->parent_handle)
 		return -first.code;
 	o->srk = &srk;
 	r = object_unseal(t, o, ret, e);
@@ -427,7 +431,7 @@ static int object_open(struct tpm *t, const struct tpm_token *token, const TPM2B
 		       struct err *e)
 {
 	struct opening o = { .token = token, .auth = auth, .object = ESYS_TR_NONE };
-	struct srk srk;
+	struct srk srk = { 0 };
 	int r = srk_of_token(t, token, &srk, e);
 
 	o.srk = &srk;
@@ -435,7 +439,7 @@ static int object_open(struct tpm *t, const struct tpm_token *token, const TPM2B
 		r = object_unseal(t, &o, ret, e);
 	/* Once the object was loaded it is the right key. */
 	if (r < 0 && r != -EIO && r != -ENOMEM && r != -EBUSY && r != -EOPNOTSUPP && o.object == ESYS_TR_NONE)
-		r = open_elsewhere(t, &o, token->parent_handle, ret, e);
+		r = open_elsewhere(t, &o, &srk, ret, e);
 	return r;
 }
 

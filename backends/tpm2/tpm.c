@@ -101,8 +101,9 @@ void tpm_wipe(struct tpm *t)
 	const uint8_t *reply;
 	size_t len;
 
+	/* Of a reply that is too short LEN is negative, and so too large. */
 	if (Esys_GetSysContext(t->esys, &sys) == TSS2_RC_SUCCESS &&
-	    Tss2_Sys_GetRpBuffer(sys, &len, &reply) == TSS2_RC_SUCCESS)
+	    Tss2_Sys_GetRpBuffer(sys, &len, &reply) == TSS2_RC_SUCCESS && len <= TPM2_MAX_RESPONSE_SIZE)
 		OPENSSL_cleanse((void *)(uintptr_t)reply, len);
 	/* To no parent, it sends nothing and fails after it took the place of what was sealed before. */
 	(void)Esys_Create_Async(t->esys, NOBODY, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &zero, &public, &outside,
@@ -138,13 +139,35 @@ void tpm_forget(struct tpm *t, ESYS_TR handle)
 			t->live[i] = ESYS_TR_NONE;
 }
 
+/* After an answer that it could not make sense of, ESYS sends nothing any more. */
+static bool esys_is_lost(TSS2_RC rc)
+{
+	return (rc & TSS2_RC_LAYER_MASK) == TSS2_ESAPI_RC_LAYER || (rc & TSS2_RC_LAYER_MASK) == TSS2_SYS_RC_LAYER;
+}
+
+static void flush_past_esys(struct tpm *t, TPM2_HANDLE handle)
+{
+	uint8_t command[14] = { 0x80, 0x01, 0, 0, 0, sizeof(command), 0, 0, 0x01, 0x65 }, reply[TPM2_MAX_RESPONSE_SIZE];
+	size_t len = sizeof(reply);
+
+	be_put(command + 10, handle, 4);
+	if (Tss2_Tcti_Transmit(t->tcti, sizeof(command), command) == TSS2_RC_SUCCESS)
+		(void)Tss2_Tcti_Receive(t->tcti, &len, reply, TSS2_TCTI_TIMEOUT_BLOCK);
+}
+
 void tpm_flush(struct tpm *t, ESYS_TR handle)
 {
+	TPM2_HANDLE number;
 	TSS2_RC rc;
 
 	if (handle == ESYS_TR_NONE)
 		return;
-	TPM_TRY(rc, Esys_FlushContext(t->esys, handle));
+	rc = Esys_TR_GetTpmHandle(t->esys, handle, &number);
+	if (rc == TSS2_RC_SUCCESS) {
+		TPM_TRY(rc, Esys_FlushContext(t->esys, handle));
+		if (esys_is_lost(rc))
+			flush_past_esys(t, number);
+	}
 	tpm_forget(t, handle);
 }
 
@@ -232,6 +255,8 @@ static int fail_auth(struct tpm *t, const char *what, struct err *e)
 }
 
 static const struct meaning { TSS2_RC rc; int code; const char *text; } meanings[] = {
+	{ TPM2_RC_AUTH_FAIL, EACCES, "the TPM's owner has set a password, or what it was told was changed on the way" },
+	{ TPM2_RC_BAD_AUTH, EACCES, "the TPM's owner has set a password, or what it was told was changed on the way" },
 	{ TPM2_RC_POLICY_FAIL, EPERM, "what must hold does not" },
 	{ TPM2_RC_PCR_CHANGED, EAGAIN, "PCRs changed meanwhile: try again" },
 	{ TPM2_RC_INTEGRITY, EBADMSG, "tampered with, or made by another TPM" },
@@ -265,7 +290,7 @@ int tpm_fail(struct tpm *t, TSS2_RC rc, const char *what, struct err *e)
 
 	if (base == TPM2_RC_LOCKOUT)
 		return fail_lockout(t, what, e);
-	if (base == TPM2_RC_AUTH_FAIL || base == TPM2_RC_BAD_AUTH)
+	if (t->pin && (base == TPM2_RC_AUTH_FAIL || base == TPM2_RC_BAD_AUTH))
 		return fail_auth(t, what, e);
 	for (size_t i = 0; i < ARRAY_SIZE(meanings); i++)
 		if (meanings[i].rc == base)

@@ -30,6 +30,7 @@ struct tpm {
 	ESYS_TR live[TPM_OBJECTS];	/* sessions and transient objects that are to be flushed; ESYS_TR_NONE: free */
 	ESYS_TR loaded;			/* the last sealed object: another one takes its place */
 	struct srk primary;		/* the transient one, once it was made; handle 0: not yet */
+	bool pin;			/* one was given for what is used */
 	bool resource_manager;		/* which flushes what is left when it is closed */
 };
 
