@@ -108,6 +108,12 @@ static int open_by_plugin(struct luks *l, int id, struct err *e)
 	return r < 0 ? luks_fail(l, r, e, "token does not open") : 0;
 }
 
+/* It says nothing of the volume: another time it may open. */
+static bool is_no_answer(const struct err *why)
+{
+	return err_is_resource(why->code) || why->code == EBUSY;
+}
+
 /* -EACCES: no token opens; E says why the last one of ours did not. Where that is no refusal its own error is kept. */
 static int open_by_tokens(struct luks *l, const struct luks_source *src, struct luks_opener *ret, struct err *e)
 {
@@ -133,7 +139,7 @@ static int open_by_tokens(struct luks *l, const struct luks_source *src, struct 
 		}
 	}
 	if (why.code)
-		return err_set(e, err_is_resource(why.code) ? why.code : EACCES, "'%s': %s", l->volume, why.msg);
+		return err_set(e, is_no_answer(&why) ? why.code : EACCES, "'%s': %s", l->volume, why.msg);
 	return err_set(e, EACCES, "no token opens '%s'", l->volume);
 }
 
@@ -217,7 +223,7 @@ struct test {
 	const struct luks_auth *auth;
 	const struct luks_see *see;
 	bool opens;
-	struct err failed;		/* what was no answer: memory, descriptors, a device */
+	struct err failed;		/* what was no answer: memory, a device, a busy TPM */
 };
 
 static int test_row(void *ctx, const struct luks_row *known, struct err *e)
@@ -234,7 +240,7 @@ static int test_row(void *ctx, const struct luks_row *known, struct err *e)
 	t.slots = UINT32_C(1) << row.slot;
 	row.result = test_slot(c->l, c->auth, row.slot, row.token, &t, &why);
 	row.what = row.result < 0 ? why.msg : "opens";
-	if (row.result < 0 && err_is_resource(why.code))
+	if (row.result < 0 && is_no_answer(&why))
 		c->failed = why;
 	c->opens |= row.result >= 0;
 	return c->see->row(c->see->ctx, &row, e);
