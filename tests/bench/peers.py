@@ -52,30 +52,9 @@ def is_here(tool, work):
 
 
 def run(script, work):
-    r = lab.shell("export TPM2TOOLS_TCTI=swtpm:path=$W/tpm/socket; " + script, work, limit=300)
+    r = lab.shell(script, work, limit=300)
     if r.status:
         raise RuntimeError("%s: %s" % (script, (r.err or r.out).decode(errors="replace").strip()[-300:]))
-
-
-class Tpm:
-    """A software TPM in WORK/tpm."""
-
-    def __init__(self, work):
-        socket = os.path.join(work, "tpm", "socket")
-        os.mkdir(os.path.dirname(socket))
-        self.process = subprocess.Popen(
-            ["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + os.path.dirname(socket), "--flags", "startup-clear",
-             "--ctrl", "type=unixio,path=%s.ctrl" % socket, "--server", "type=unixio,path=" + socket],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=lab.environment(work))
-        for _ in range(100):
-            if os.path.exists(socket):
-                return
-            time.sleep(0.05)
-        raise RuntimeError("swtpm does not start")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
 
 
 def count_flushes(c, work, tpm):
@@ -114,7 +93,7 @@ def measure():
             else:
                 print("NOT MEASURED: commits of %s: it is not installed" % c.name)
         if any(c.tool == "tpm2_nvwrite" for c in here):
-            tpm = Tpm(work)
+            tpm = lab.Tpm(os.path.join(work, "tpm"))
         run(MACHINE + "; umask 077; head -c %d /dev/urandom >value; hwkey pks-write -q --replace object - <value" % SIZE, work)
         for c in here:
             run(c.prepare, work)

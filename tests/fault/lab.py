@@ -7,12 +7,14 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(TOP, os.environ.get("B", "build"))
 HWKEY = os.path.join(BUILD, "hwkey")
 FAULTAT = os.path.join(BUILD, "fault", "faultat")
+TPMAT = os.path.join(BUILD, "fault", "tpmat")
 NAIVE = os.path.join(BUILD, "fault", "naive")
 LIMIT = 60  # seconds that any one command may take
 TPMS = {}  # variables that name those there are
@@ -138,6 +140,43 @@ def run(argv, work, stdin=b"", limit=LIMIT, **more):
 
 def shell(script, work, **more):
     return run(["sh", "-euc", script], work, **more)
+
+
+class Tpm:
+    """One in software, whose state and socket are in PLACE, a new directory. What runs uses all that there are: TPMS."""
+
+    def __init__(self, place):
+        os.mkdir(place, 0o700)
+        self.socket, self.log = os.path.join(place, "socket"), os.path.join(place, "log")
+        self.process = subprocess.Popen(
+            ["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + place, "--flags", "startup-clear",
+             "--ctrl", "type=unixio,path=%s.ctrl" % self.socket, "--server", "type=unixio,path=" + self.socket],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(100):
+            if os.path.exists(self.socket):
+                break
+            time.sleep(0.05)
+        else:
+            raise RuntimeError("swtpm does not start")
+        tcti = "swtpm:path=" + self.socket
+        TPMS["HWKEY_TCTI"] = (TPMS.get("HWKEY_TCTI", "") + " " + tcti).strip()
+        TPMS.setdefault("TPM2TOOLS_TCTI", tcti)
+        TPMS["TSS2_LOG"] = "all+none"
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        TPMS.clear()
+
+    def run(self, argv, work, stdin=b"", fault=None, record=None):
+        """As run(), with the fault of tpmat: gives the result, names of the commands it sent, and what it left behind."""
+        r = run([TPMAT] + (["-f", fault] if fault else []) + (["-r", record] if record else []) + ["-l", self.log, self.socket, "--"] +
+                argv, work, stdin)
+        if r.status == 125:
+            raise RuntimeError(r.err.decode())
+        with open(self.log) as f:
+            lines = f.read().splitlines()
+        return r, [x.split()[1] for x in lines if x[0].isdigit()], [x for x in lines if x.startswith(("left", "gone"))]
 
 
 class Scenario:

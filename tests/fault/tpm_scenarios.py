@@ -4,12 +4,12 @@ from lab import Scenario
 
 
 class TpmScenario(Scenario):
-    """As the other ones: DUMP prints what was made, and fails, or prints what was not there before, if it is not right. Without
-    a dump it is what the command itself prints that counts."""
+    """As the other ones: dump prints what was made. Without a dump it is what the command itself prints that counts, and if it
+    fails it prints nothing; TELLS: or something else. REFUSED: the right thing is that it fails."""
 
-    def __init__(self, name, setup, command, dump=None, stdin=b"", quick=False):
-        super().__init__(name, setup, command, dump or "", stdin=stdin)
-        self.prints, self.quick = dump is None, quick
+    def __init__(self, name, setup, command, dump=None, stdin=b"", quick=False, tells=False, refused=False):
+        super().__init__(name, CLEAR + setup, command, dump or "", stdin=stdin)
+        self.prints, self.quick, self.tells, self.refused = dump is None, quick, tells, refused
 
 
 CLEAR = """
@@ -28,7 +28,7 @@ printf 'the payload' >clear
 def naive(name, script, hows, found):
     """One that makes out from what tpm2-tools say, and fails as it should; SCRIPT may know better."""
     script = "fail() { rm -f tmp; echo 'hwkey: it failed' >&3; exit 1; }; exec 3>&2 2>/dev/null; " + script + "; exec 2>&3; "
-    return TpmScenario("naive-" + name, CLEAR, ["sh", "-c", script], "cat out"), hows.split(), found
+    return TpmScenario("naive-" + name, "", ["sh", "-c", script], "cat out"), hows.split(), found
 
 
 READ = "tpm2_pcrread sha256:7 >tmp"
@@ -42,7 +42,42 @@ NAIVE = [
     naive("talks", "exec 2>&3; " + READ + " && mv tmp out || fail", "rc=1df refuse", "unclear"),
     naive("wrong-status", READ + " && mv tmp out || fail", "rc=921", "unclear"),
     naive("early", "echo >out; " + READ + " && mv tmp out || fail", "rc=1df refuse", "changed"),
-    naive("insists", "for i in $(seq 30); do " + READ + " && mv tmp out && exit; done; fail", "rc=101", "insists"),
+    naive("insists", "for i in $(seq 120); do " + READ + " && mv tmp out && exit; done; fail", "rc=101", "insists"),
     naive("forgets", SESSION, "rc=98e", "left"),
 ]
-SCENARIOS = []
+DEVICE = ["--device", "tpm0"]
+SEAL = "hwkey seal -q --device tpm0 -o sealed clear %s; "
+UNSEAL = ["hwkey", "unseal", "-q", "{W}/sealed"]
+PIN = "umask 077; mkdir cred; printf 4815162342 | tee pin >cred/hwkey.tpm2-pin; "
+SIGNER = "openssl genrsa -out signer 2048 2>/dev/null; openssl rsa -in signer -pubout -out public 2>/dev/null; "
+FIRST = "hwkey generate -q --device local first; "
+KEY = "hwkey generate -q --device tpm0 key; "
+VOLUME = KEY + "hwkey luks-format -q --size 20M vol key; "
+VALID = "hwkey validate --raw --noheadings --output NAME,STATUS,PATTERN"
+WHOLE = "[ ! -e out ] || { hwkey unseal -q out | cmp - clear && echo whole; }"
+
+
+def seal(name, setup="", *options, **more):
+    return TpmScenario("seal" + name, setup, ["hwkey", "seal", "-q", "-o", "{W}/out", "{W}/clear"] + DEVICE + list(options), WHOLE, **more)
+
+
+SCENARIOS = [
+    seal("", quick=True),
+    seal("-pcr", "", "--pcrs", "7"),
+    seal("-pin", PIN, "--pcrs", "7", "--pin-file", "{W}/pin"),
+    seal("-values", "{ echo 7=%064d; echo; echo 7=%064d; } >values; " % (1, 2), "--pcrs", "7", "--pcr-values", "{W}/values", quick=True),
+    TpmScenario("unseal", SEAL % "", UNSEAL, quick=True),
+    TpmScenario("unseal-primary", "tpm2_evictcontrol -Q -C owner -c 0x81000001; " + SEAL % "", UNSEAL),
+    TpmScenario("unseal-pin", PIN + SEAL % "--pcrs 7 --pin-file pin", UNSEAL, quick=True),
+    TpmScenario("unseal-refused", SEAL % "--pcrs 7" + "tpm2_pcrextend 7:sha256=%064d; " % 2, UNSEAL, refused=True),
+    TpmScenario("generate", FIRST, ["hwkey", "generate", "-q", "new"] + DEVICE, VALID),
+    TpmScenario("wrap", FIRST + "head -c 32 clear >bytes; truncate -s 32 bytes", ["hwkey", "wrap", "-q", "new", "{W}/bytes"] + DEVICE, VALID),
+    TpmScenario("rewrap", KEY + "cp repo/key.skey before", ["hwkey", "rewrap", "-q", "--all"],
+                VALID + "; cmp -s repo/key.skey before || echo new"),
+    TpmScenario("validate", KEY, ["hwkey", "validate"], tells=True),
+    TpmScenario("luks-format", KEY, ["hwkey", "luks-format", "-q", "--size", "20M", "{W}/vol", "key"],
+                "hwkey luks-open -q --test vol >/dev/null && echo opens"),
+    TpmScenario("luks-enroll", VOLUME + "hwkey generate -q --device tpm0 more", ["hwkey", "luks-enroll", "-q", "{W}/vol", "more"],
+                "hwkey luks-open --test vol --raw --noheadings --output NAME,OPENS | sort"),
+    TpmScenario("luks-open", VOLUME, ["hwkey", "luks-open", "--test", "{W}/vol"], tells=True, quick=True),
+]
