@@ -260,7 +260,7 @@ static int explain_branches(struct tpm *t, const struct tpm_policy *p, struct ex
 		return r;
 	*ret_holds = d.pcrs == 0;
 	if (d.pcrs && p->n_branches > 1)
-		r = x->tell(x, VERDICT_BAD, "the state is none of the %u that open it; what the nearest differs in:",
+		r = x->tell(x, VERDICT_BAD, "it is in none of the %u states that open it; the nearest differs in this",
 			    p->n_branches);
 	for (unsigned n = 0; r == 0 && n < TPM_PCRS; n++) {
 		if (!(d.pcrs & 1U << n))

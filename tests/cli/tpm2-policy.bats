@@ -30,20 +30,28 @@ reboot() {
 @test "opens while PCRs are as they were, and tells which one is not: from, to, what it measures" {
 	hwkey seal --pcrs 7+11 -o sealed secret
 	opens sealed
+	hwkey unseal --explain sealed | grep -q '^NOW *opens$'
 	was=$(tpm_pcr 11)
 	tpm_extend 11 update
 	is=$(tpm_pcr 11)
 	refuses sealed "PCR 11 (unified kernel image) was ${was:0:16}, is ${is:0:16}"
 	not grep -q 'PCR 7' <(hwkey unseal sealed 2>&1)
+	hwkey unseal --explain sealed | grep -q "^NOW *PCR 11 (unified kernel image) was ${was:0:16}, is ${is:0:16}$"
 	reboot firmware
 	opens sealed
 	tpm_extend 7 update
 	tpm_extend 11 update
 	refuses sealed 'PCR 7 (secure boot state) was'
 	refuses sealed '; PCR 11 (unified kernel image) was'
-	tpm_extend 16 debug
-	hwkey seal --pcrs 16:sha256 -o other secret
-	opens other
+}
+
+@test "all PCRs of a bank, more than one command reads" {
+	hwkey seal --allow-weak-pcrs --pcrs "$(seq -s + 0 23)" -o sealed secret
+	opens sealed
+	for pcr in 0 8 15 16 23; do tpm_extend $pcr update; done
+	refuses sealed 'PCR 0 (firmware code) was'
+	refuses sealed '; and 2 more; boot as before'
+	[ "$(hwkey unseal --explain --json sealed | grep -o 'PCR [0-9]* ([^)]*) was' | wc -l)" = 5 ]
 }
 
 @test "a state that there will be opens, too, and eight states do" {
@@ -57,6 +65,7 @@ reboot() {
 	opens later
 	tpm_extend 11 another
 	refuses both 'in another state than each that opens it: PCR 11'
+	hwkey unseal --explain both | grep -q 'in none of the 2 states that open it'
 	for word in 1 2 3 4 5 6 7; do printf '11=%s\n\n' "$(after "$(tpm_pcr 11)" $word)"; done >seven
 	hwkey seal --pcrs 11 --pcr-values seven -o eight secret
 	opens eight
@@ -140,7 +149,9 @@ signed_setup() {
 	tpm_extend 11 update
 	refuses sealed '1 signature by the policy'
 	refuses sealed 'none for the present values'
+	hwkey unseal --explain sealed | grep -q '^NOW *1 signature by .* but none for the present values'
 	sign key.pem 11
+	hwkey unseal --explain both | grep -q '^NOW *opens$'
 	opens sealed
 	opens both
 	reboot firmware
