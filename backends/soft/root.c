@@ -167,8 +167,8 @@ static int look_at(void *ctx, const char *name)
 }
 
 /*
- * One reading of the directory is fewer calls than a look for each slot there could be. A clear root key that others can read
- * still opens what is there, so that a machine boots; but not in silence.
+ * One reading of the directory is fewer calls than a look for each slot there could be. A clear root key that others can
+ * read still opens what is there, so that a machine boots; but not in silence.
  */
 static int check_modes(const struct device *dev, int dir, struct session *ret, struct err *e)
 {
@@ -179,9 +179,10 @@ static int check_modes(const struct device *dev, int dir, struct session *ret, s
 
 	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
 		ret->sizes[i] = SIZE_MAX;
+	if (r < 0)
+		return r;
 	e->code = 0;
-	if (r == 0)
-		r = dir_names(dir, look_at, &l);
+	r = dir_names(dir, look_at, &l);
 	if (r < 0 && !e->code) {
 		errno = -r;
 		return err_sys(e, "cannot list keystore '%s'", env->pks_dir);
