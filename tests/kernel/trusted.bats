@@ -63,7 +63,7 @@ EOF
 @test "doctor asks the TPM: no storage root key, one, and a lockout after a wrong answer" {
 	guest -T <<'EOF'
 	export TPM2TOOLS_TCTI=device:/dev/tpmrm0
-	tpm() { hwkey doctor 2>/dev/null | grep '^tpm ' || :; }
+	tpm() { hwkey doctor 2>/dev/null | grep '^tpm2 ' || :; }
 	tpm | grep -q 'ok .*tpm0: TPM 2.0'
 	tpm | grep -q 'ok .*tpm0: manufacturer IBM'
 	tpm | grep -q 'warning .*tpm0: no persistent storage root key 0x81000001'
