@@ -278,14 +278,13 @@ static int unseal(const struct device *dev, const struct blob *sealed, const str
 }
 
 /* The storage root key is compared; nothing is opened. */
-static int explain_parent(struct tpm *t, const struct tpm_token *token, struct examination *x, struct err *e)
+static int explain_parent(struct tpm *t, const struct tpm_token *token, struct examination *x)
 {
 	struct err why = { 0 };
 	struct srk srk;
 
-	if (srk_explain(t, token, &srk, &why) == 0 && !why.code)
+	if (srk_explain(t, token, &srk, &why) == 0)
 		return x->tell(x, VERDICT_OK, "TPM '%s' holds its storage root key", t->dev->id);
-	(void)e;
 	return x->tell(x, VERDICT_BAD, "%s", why.msg);
 }
 
@@ -293,14 +292,19 @@ static int explain(const struct device *dev, const struct blob *sealed, struct e
 {
 	AUTO_TPM_TOKEN struct tpm_token token = { 0 };
 	AUTO_TPM struct tpm t = { 0 };
+	struct err why = { 0 };
 	bool holds;
 	int r = tpm_token_parse(sealed->data, sealed->len, &token, e);
 
 	if (r == 0)
 		r = tpm_open(dev, &t, e);
 	if (r == 0)
-		r = explain_parent(&t, &token, x, e);
-	return r < 0 ? r : policy_explain(&t, &token.policy, x, &holds, e);
+		r = explain_parent(&t, &token, x);
+	if (r == 0)
+		r = policy_explain(&t, &token.policy, x, &holds, e);
+	if (r == 0 && token.policy.pin && tpm_check_lockout(&t, &why) < 0)
+		r = x->tell(x, VERDICT_BAD, "%s", why.msg);
+	return r;
 }
 
 static int unseal_foreign(const struct device *dev, const struct blob *text, struct secret *ret, struct err *e)

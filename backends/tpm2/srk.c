@@ -202,6 +202,41 @@ int srk_parent(const struct tpm_token *token, TPM2B_PUBLIC *ret, struct err *e)
 	return 0;
 }
 
+static bool is_standard(const TPMT_PUBLIC *p)
+{
+	const TPMT_PUBLIC *s = &standard.publicArea;
+
+	return p->type == s->type && p->nameAlg == s->nameAlg && p->objectAttributes == s->objectAttributes &&
+	       p->parameters.eccDetail.curveID == s->parameters.eccDetail.curveID;
+}
+
+/*
+ * The TPM's key that is PARENT; -ENOKEY without a message: none is. A primary key is made only where it may be that one and
+ * the persistent key is none of its kind.
+ */
+static int srk_match(struct tpm *t, const TPM2B_PUBLIC *parent, struct srk *ret, struct err *e)
+{
+	int r = persistent_find(t, srk_handle, ret, e);
+
+	if (r == 0 && names_equal(&ret->public, parent))
+		return 0;
+	if (r == 0 ? is_standard(&ret->public.publicArea) : r != -ENOENT)
+		return r < 0 ? r : -ENOKEY;
+	r = is_standard(&parent->publicArea) ? primary_make(t, ret, e) : -ENOKEY;
+	return r == 0 && !names_equal(&ret->public, parent) ? -ENOKEY : r;
+}
+
+/*
+ * Of what was sealed when there was no persistent key: since then there may be one, which is faster than to make a primary.
+ * Looking for it is one command more, so it is done where none is needed to flush what is left.
+ */
+static int srk_of_primary(struct tpm *t, const TPM2B_PUBLIC *parent, struct srk *ret, struct err *e)
+{
+	int r = t->resource_manager ? srk_match(t, parent, ret, e) : -ENOKEY;
+
+	return r == -ENOKEY ? primary_make(t, ret, e) : r;
+}
+
 int srk_of_token(struct tpm *t, const struct tpm_token *token, struct srk *ret, struct err *e)
 {
 	struct srk srk = { .persistent = token->parent_handle };
@@ -210,7 +245,7 @@ int srk_of_token(struct tpm *t, const struct tpm_token *token, struct srk *ret, 
 	if (r < 0)
 		return r;
 	if (!token->parent_handle)
-		return primary_make(t, ret, e);
+		return srk_of_primary(t, &srk.public, ret, e);
 	r = handle_of_public(t, srk.persistent, &srk.public, &srk.handle, e);
 	if (r == 0)
 		*ret = srk;
@@ -245,23 +280,24 @@ bool srk_is_of(struct tpm *t, const struct tpm_token *token)
 	TPM2B_PUBLIC parent;
 	struct srk srk;
 
-	return srk_parent(token, &parent, &ignored) == 0 && srk_find(t, &srk, &ignored) == 0 &&
-	       names_equal(&srk.public, &parent);
+	return srk_parent(token, &parent, &ignored) == 0 && srk_match(t, &parent, &srk, &ignored) == 0;
 }
 
 int srk_explain(struct tpm *t, const struct tpm_token *token, struct srk *ret, struct err *e)
 {
 	unsigned char here[16];
-	struct err ignored = { 0 };
+	struct err other = { 0 };
 	TPM2B_PUBLIC parent;
-	struct srk srk;
+	int r = srk_parent(token, &parent, &other);
 
-	if (srk_parent(token, &parent, &ignored) < 0 || srk_find(t, &srk, &ignored) < 0 ||
-	    machine_read(t->dev->env, here, &ignored) < 0)
-		return -e->code;
-	if (names_equal(&srk.public, &parent)) {
-		*ret = srk;
+	if (r == 0)
+		r = srk_match(t, &parent, ret, &other);
+	if (r == 0)
 		return 0;
+	if (r != -ENOKEY || machine_read(t->dev->env, here, &other) < 0) {
+		if (!e->code)
+			*e = other;
+		return -e->code;
 	}
 	if (bytes_are_zero(token->machine, 16) || bytes_are_zero(here, 16))
 		return err_set(e, EPERM, "sealed by another TPM, or this one was cleared since: what it held is lost, use "

@@ -78,7 +78,7 @@ int tpm_open(const struct device *dev, struct tpm *ret, struct err *e)
 	(void)setenv("TSS2_LOG", "all+none", 0);	/* what fails is told once, by us */
 	for (unsigned i = 0; i < TPM_OBJECTS; i++)
 		t.live[i] = ESYS_TR_NONE;
-	t.resource_manager = strstr(conf, "tpmrm") || !strncmp(conf, "tabrmd", 6);
+	t.resource_manager = strstr(conf, "/tpmrm") || !strncmp(conf, "tabrmd", 6);
 	if (Tss2_TctiLdr_Initialize(conf, &t.tcti) != TSS2_RC_SUCCESS)
 		return open_failed(dev, conf, e);
 	rc = Esys_Initialize(&t.esys, t.tcti, NULL);
@@ -239,6 +239,13 @@ static int fail_lockout(struct tpm *t, const char *what, struct err *e)
 			       reset);
 	return err_set(e, EPERM, "cannot %s: the TPM is in lockout after %u wrong answers: it takes another one in at most "
 		       "%u seconds; %s", what, l.counter, l.interval, reset);
+}
+
+int tpm_check_lockout(struct tpm *t, struct err *e)
+{
+	struct lockout l;
+
+	return lockout_read(t, &l) && l.permanent & TPMA_PERMANENT_INLOCKOUT ? fail_lockout(t, "take a PIN", e) : 0;
 }
 
 static int fail_auth(struct tpm *t, const char *what, struct err *e)

@@ -53,6 +53,7 @@ void tpm_forget(struct tpm *, ESYS_TR);
  * no such handle ENOENT; out of memory, retry, busy EBUSY; TCTI's I/O EIO. Asks the TPM only in lockout.
  */
 int tpm_fail(struct tpm *, TSS2_RC, const char *what, struct err *e);
+int tpm_check_lockout(struct tpm *, struct err *e);	/* EPERM: it takes no PIN now */
 TSS2_RC tpm_rc_base(TSS2_RC);		/* as TPM2_RC_...: without whose answer it is, and of what it speaks */
 /* Should the command be sent again? At most a few times, as RETRY, YIELDED, TESTING say: *tries counts them. */
 bool tpm_again(TSS2_RC, unsigned *tries);
@@ -71,7 +72,7 @@ int srk_of_token(struct tpm *, const struct tpm_token *, struct srk *ret, struct
 int srk_parent(const struct tpm_token *, TPM2B_PUBLIC *ret, struct err *e);
 /*
  * After a failure with srk_of_token(). 0: it is the TPM's own, in *RET. Else E says which of "cleared or replaced" (EPERM),
- * "another machine" (EBADMSG) it is; if that cannot be told E stays as it was.
+ * "another machine" (EBADMSG) it is; if that cannot be told E stays as it was, or says why.
  */
 int srk_explain(struct tpm *, const struct tpm_token *, struct srk *ret, struct err *e);
 bool srk_is_of(struct tpm *, const struct tpm_token *);	/* TOKEN was made for it */

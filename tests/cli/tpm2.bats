@@ -182,3 +182,47 @@ pin() { mkdir -p -m 700 credentials; (umask 077; printf %s "$1" >credentials/hwk
 	tpm_stop
 	not hwkey unseal there
 }
+
+# at COMMAND...: the names of the TPM commands that it sends are in the array sent.
+at() {
+	local status=0
+	"$build/fault/tpmat" -l log "$tpm_dir/$tpm.sock" -- "$@" || status=$?
+	mapfile -t sent < <(awk '/^[0-9]/ { print $2 }' log)
+	return "$status"
+}
+
+@test "few commands: four to seal and five to unseal, seven where a primary key is made" {
+	tpm_start
+	tpm_extend 7 state
+	hwkey seal -q -d tpm0 --pcrs 7 -o transient secret
+	at hwkey unseal -o out transient
+	[ "${sent[*]}" = 'CreatePrimary StartAuthSession PolicyPCR Load Unseal FlushContext FlushContext' ]
+	tpm_srk
+	at hwkey seal -q -d tpm0 --pcrs 7 -o persistent secret
+	[ "${sent[*]:0:5}" = 'PCR_Read ReadPublic StartAuthSession Create Load' ]	# with Load what was sealed is tried
+	at hwkey unseal -f -o out persistent
+	[ "${sent[*]}" = 'StartAuthSession PolicyPCR Load Unseal FlushContext' ]
+}
+
+# swtpm is none, but tpmat flushes what is left as one does.
+@test "a resource manager flushes what is left itself, and then a new persistent key is looked for" {
+	tpm_start
+	tpm_extend 7 state
+	hwkey seal -q -d tpm0 --pcrs 7 -o sealed secret
+	ln -s tpm0.sock "$tpm_dir/tpmrm0.sock"
+	ln -s tpm0.sock.ctrl "$tpm_dir/tpmrm0.sock.ctrl"
+	unseal_managed() { tpm=tpmrm0 HWKEY_TCTI=swtpm:path=$tpm_dir/tpmrm0.sock at hwkey unseal -f -o out sealed; }
+	unseal_managed
+	[ "${sent[*]}" = 'ReadPublic CreatePrimary StartAuthSession PolicyPCR Load Unseal' ]
+	tpm_srk
+	unseal_managed
+	[ "${sent[*]}" = 'ReadPublic StartAuthSession PolicyPCR Load Unseal' ]
+	tpm2_evictcontrol -Q -C owner -c 0x81000001
+	tpm_srk rsa
+	unseal_managed		# the primary key is still the same
+	cmp out secret
+	tpm_clear
+	tpm_srk
+	tpm_extend 7 other
+	fails 4 'this one was cleared since' unseal_managed
+}
