@@ -51,7 +51,7 @@ CONTESTANTS = [
                "systemd-creds encrypt --with-key=tpm2 --tpm2-device=$TPM2TOOLS_TCTI --tpm2-pcrs=7 --name=x clear cred", tool="systemd-creds"),
     Contestant(PRIMARY, "`clevis`", "clevis decrypt tpm2 <jwe",
                "clevis encrypt tpm2 '{\"pcr_bank\":\"sha256\",\"pcr_ids\":\"7\"}' <clear >jwe", tool="clevis"),
-    Contestant(SEAL, OURS, "hwkey seal -q --device tpm0 -o sealed clear", PERSISTENT, limit=8),
+    Contestant(SEAL, OURS, "hwkey seal -q --force --device tpm0 -o sealed clear", PERSISTENT, limit=8),
     Contestant(SEAL, "`tpm2-tools`", TOOLS_SEAL % "0x81000001", tool="tpm2_create"),
     Contestant(SEAL, "`clevis`", "clevis encrypt tpm2 '{\"pcr_bank\":\"sha256\",\"pcr_ids\":\"7\"}' <clear >jwe", tool="clevis"),
     Contestant(UNSEAL, OURS, "hwkey unseal -q sealed7", "hwkey seal -q --device tpm0 --pcrs 7 -o sealed7 clear", limit=5),
@@ -70,12 +70,18 @@ def run(argv, work):
         raise RuntimeError("%s: %s" % (" ".join(argv), r.err.decode(errors="replace").strip()[-300:]))
 
 
+def clean(work):
+    """Some peers leave sessions and objects behind, which a resource manager would flush."""
+    run(["sh", "-euc", "tpm2_flushcontext -t; tpm2_flushcontext -l"], work)
+
+
 def count(c, tpm, work):
     log = os.path.join(work, "strace")
     r, c.commands, _ = tpm.run(["sh", "-euc", c.command], work)
     if r.status:
         raise RuntimeError("%s: %s" % (c.command, r.err.decode(errors="replace").strip()[-300:]))
     run(["strace", "-f", "-o", log] + c.argv(), work)
+    clean(work)
     with open(log) as f:
         calls = [x for x in f if re.search(r"^\d+ +\w+\(", x)]
     c.syscalls = len(calls)
@@ -92,6 +98,7 @@ def race(group, work):
             start = time.monotonic()
             run(c.argv(), work)
             c.times.append(time.monotonic() - start)
+            clean(work)
 
 
 def measure(base):
@@ -107,7 +114,7 @@ def measure(base):
             for c in group:
                 run(["sh", "-euc", c.prepare], work)
                 run(c.argv(), work)         # a TPM that was just started answers some commands only when they are sent again
-                run(["tpm2_flushcontext", "-t"], work)
+                clean(work)
             for c in group:
                 count(c, tpm, work)
             race(group, work)
