@@ -420,7 +420,7 @@ static int open_elsewhere(struct tpm *t, struct opening *o, struct srk *was, uns
 	if (r < 0)
 		return r;
 	*e = first;
-	if (srk.persistent == o->token->parent_handle)
+	if (srk.persistent == was->persistent)
 		return -first.code;
 	o->srk = &srk;
 	r = object_unseal(t, o, ret, e);

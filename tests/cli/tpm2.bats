@@ -33,9 +33,20 @@ opens() {
 	hwkey seal -o sealed secret
 	hwkey unseal --explain sealed | grep -Eq '^BACKEND +tpm2$'
 	[ ! -e "$HWKEY_PKS_DIR" ]
+	hwkey doctor | grep -q "by tpm2-tss' names, from tpm0 on: '$HWKEY_TCTI'"
 	unset HWKEY_TCTI
 	hwkey seal -o soft secret
 	hwkey unseal --explain soft | grep -Eq '^BACKEND +soft$'
+	install -D -m 600 /dev/null "$HWKEY_SYSROOT/dev/tpmrm0"
+	install -D /dev/null "$HWKEY_SYSROOT/sys/class/tpm/tpm0/tpm_version_major"
+	echo 2 >"$HWKEY_SYSROOT/sys/class/tpm/tpm0/tpm_version_major"
+	fails 5 "no TPM at '$HWKEY_SYSROOT/dev/tpmrm0'" hwkey seal -o refused secret
+	[ ! -e refused ]
+	if [ "$(id -u)" -eq 0 ]; then
+		chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR"
+		setpriv --reuid 65534 --clear-groups "$(command -v hwkey)" list-devices |
+			grep -q "^tpm0 .* offline .* no permission for '/dev/tpmrm0': be root, or of group tss"
+	fi
 }
 
 @test "another TPM, a cleared one and none each have their own refusal" {
