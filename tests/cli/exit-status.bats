@@ -20,7 +20,7 @@ teardown() { [ "$state" = "$(state_of)" ]; }
 	fails 2 "unexpected argument 'b'" hwkey show k b
 	fails 2 "invalid key name 'a/b'" hwkey generate a/b
 	fails 2 'invalid key name' hwkey rename k $'new\nline'
-	fails 2 "invalid --type 'rsa': one of local" hwkey generate --type rsa new
+	fails 2 "invalid --type 'rsa': one of tpm2, local" hwkey generate --type rsa new
 	fails 2 "invalid --add-slot 'anchor': one of plain, passphrase" hwkey pks-config --add-slot anchor
 	fails 2 "invalid --consumer 'foo': one of firmware, bootloader, os" hwkey pks-read o --consumer foo
 	fails 2 "no consumer 'foo': one of firmware, bootloader, os" hwkey pks-lock foo
