@@ -47,7 +47,8 @@ static int look(struct hwkey *hw, const char *path, struct volume *v, struct see
 	return r < 0 ? r : v->ops->status(v->luks, &(struct luks_see){ see, s }, e);
 }
 
-static int renew(struct hwkey *hw, const struct entry *entry, const char *path, struct err *e)
+static int renew(struct hwkey *hw, const struct entry *entry, const struct wrap_params *given, const char *path,
+		 struct err *e)
 {
 	AUTO_VOLUME_KEY struct volume_key key = { 0 };
 	AUTO_VOLUME struct volume v = { 0 };
@@ -62,6 +63,8 @@ static int renew(struct hwkey *hw, const struct entry *entry, const char *path, 
 	silent.ask = NULL;
 	v.source.env = &silent;
 	r = volume_key_load(hw, entry->name, &key, e);
+	if (r == 0)
+		volume_key_wrap(&key, given, true);
 	key.luks.former = s.former[0] ? s.former : NULL;
 	return r < 0 ? r : v.ops->enroll(v.luks, &v.auth, &key.luks, NULL, e);
 }
@@ -78,8 +81,8 @@ static bool is_listed(const struct volume_item *v, const char *list)
 }
 
 /* REST gets the elements that are not done, separated by commas; it has SIZE bytes, which is room for all of them. */
-static void renew_all(struct hwkey *hw, const struct entry *entry, const char *todo, char *rest, size_t size,
-		      size_t *failed)
+static void renew_all(struct hwkey *hw, const struct entry *entry, const struct wrap_params *given, const char *todo,
+		      char *rest, size_t size, size_t *failed)
 {
 	const char *volumes = props_get(&entry->props, "volumes");
 	struct volume_item item;
@@ -90,7 +93,7 @@ static void renew_all(struct hwkey *hw, const struct entry *entry, const char *t
 		struct err why = { 0 };
 
 		volume_device(&item, path);
-		if (!is_listed(&item, volumes) || renew(hw, entry, path, &why) == 0)
+		if (!is_listed(&item, volumes) || renew(hw, entry, given, path, &why) == 0)
 			continue;
 		note(&hw->env, "volume '%s' of key '%s' is not renewed: %s", path, entry->name, why.msg);
 		++*failed;
@@ -98,7 +101,8 @@ static void renew_all(struct hwkey *hw, const struct entry *entry, const char *t
 	}
 }
 
-int key_volumes_renew(struct hwkey *hw, struct entry *entry, size_t *failed, struct err *e)
+int key_volumes_renew(struct hwkey *hw, struct entry *entry, const struct wrap_params *given, size_t *failed,
+		      struct err *e)
 {
 	const char *todo = props_get(&entry->props, PROP_RENEW_VOLUMES);
 	AUTO_FREE char *rest = todo ? calloc(1, strlen(todo) + 1) : NULL;
@@ -108,7 +112,7 @@ int key_volumes_renew(struct hwkey *hw, struct entry *entry, size_t *failed, str
 		return 0;
 	if (!rest)
 		return err_nomem(e);
-	renew_all(hw, entry, todo, rest, strlen(todo) + 1, failed);
+	renew_all(hw, entry, given, todo, rest, strlen(todo) + 1, failed);
 	if (!strcmp(rest, todo))
 		return 0;
 	r = props_set(&entry->props, PROP_RENEW_VOLUMES, *rest ? rest : NULL, e);

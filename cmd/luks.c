@@ -130,6 +130,14 @@ int volume_key_load(struct hwkey *hw, const char *name, struct volume_key *ret, 
 	return 0;
 }
 
+void volume_key_wrap(struct volume_key *key, const struct wrap_params *given, bool new)
+{
+	key->wrap = *given;
+	if (new)
+		key->wrap = (struct wrap_params){ .like = &key->entry.token, .tpm = given->tpm };
+	key->luks.wrap = &key->wrap;
+}
+
 void volume_key_done(struct volume_key *k)
 {
 	entry_done(&k->entry);

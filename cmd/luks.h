@@ -27,6 +27,7 @@ struct volume_key {
 	struct luks_key luks;
 	struct entry entry;
 	struct secret clear;
+	struct wrap_params wrap;
 	char pattern[65];
 };
 
@@ -38,6 +39,11 @@ int volume_key_backend(struct hwkey *, const struct entry *, struct device **ret
 /* The verification pattern of ENTRY's token, empty if the backend has none; EBADMSG: it is not the one that ENTRY says. */
 int volume_key_pattern(const struct device *, const struct key_ops *, const struct entry *, char ret[65], struct err *e);
 int volume_key_load(struct hwkey *, const char *name, struct volume_key *ret, struct err *e);
+/*
+ * Its keyslots are sealed under what was GIVEN instead of the key's own policy. NEW: the policy stays, but for a
+ * PIN that is new. KEY does not move afterwards.
+ */
+void volume_key_wrap(struct volume_key *key, const struct wrap_params *given, bool new);
 void volume_key_done(struct volume_key *);
 
 /*

@@ -266,7 +266,7 @@ static int rewrap_jobs(struct hwkey *hw, const struct rewrap *o, const struct wr
 	if (r == 0)
 		r = move_jobs(hw, params, jobs, n, e);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = key_volumes_renew(hw, &jobs[i].entry, &volumes, e);
+		r = key_volumes_renew(hw, &jobs[i].entry, params, &volumes, e);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (!jobs[i].why.code)
 			continue;

@@ -160,6 +160,8 @@ struct seal_ops {
 	int (*explain)(const struct device *, const struct blob *sealed, struct examination *, struct err *e);
 	/* What another program sealed, as it wrote it down: see lib/tpm-foreign.h. NULL: others write nothing of it. */
 	int (*unseal_foreign)(const struct device *, const struct blob *, struct secret *ret, struct err *e);
+	/* Whether SEALED, or a key token, was made for this device, open or not. NULL: only opening it tells. */
+	bool (*owns)(const struct device *, const struct blob *sealed);
 };
 
 /* --- ROLE_STORE ---------------------------------------------------------------------------------------------- */
@@ -408,8 +410,6 @@ struct backend_ops {			/* the face's .ops, or symbol hwkey_module of NAME.so */
 	const struct counter_ops *counter;	/* NULL: it has none */
 	/* Makes a TPM's storage root key persistent: EEXIST if it is. NULL: there is no such key. */
 	int (*make_srk)(const struct device *, struct err *e);
-	/* Of several devices: whether TOKEN, or what was sealed, was made for this one. NULL: each opens it. */
-	bool (*owns)(const struct device *, const struct blob *token);
 };
 
 extern const struct backend *const backends[];	/* backends/registry.c; NULL-terminated, in order of preference */

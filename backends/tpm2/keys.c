@@ -307,6 +307,16 @@ static int explain(const struct device *dev, const struct blob *sealed, struct e
 	return r;
 }
 
+static bool owns(const struct device *dev, const struct blob *sealed)
+{
+	AUTO_TPM_TOKEN struct tpm_token token = { 0 };
+	AUTO_TPM struct tpm t = { 0 };
+	struct err ignored = { 0 };
+
+	return tpm_token_parse(sealed->data, sealed->len, &token, &ignored) == 0 && tpm_open(dev, &t, &ignored) == 0 &&
+	       srk_is_of(&t, &token);
+}
+
 static int unseal_foreign(const struct device *dev, const struct blob *text, struct secret *ret, struct err *e)
 {
 	AUTO_TPM_FOREIGN struct tpm_foreign f = { 0 };
@@ -323,6 +333,7 @@ static const struct seal_ops seal_ops = {
 	.unseal = unseal,
 	.explain = explain,
 	.unseal_foreign = unseal_foreign,
+	.owns = owns,
 };
 
 static int make_srk(const struct device *dev, struct err *e)
@@ -333,16 +344,6 @@ static int make_srk(const struct device *dev, struct err *e)
 	return r < 0 ? r : srk_make_persistent(&t, e);
 }
 
-static bool owns(const struct device *dev, const struct blob *sealed)
-{
-	AUTO_TPM_TOKEN struct tpm_token token = { 0 };
-	AUTO_TPM struct tpm t = { 0 };
-	struct err ignored = { 0 };
-
-	return tpm_token_parse(sealed->data, sealed->len, &token, &ignored) == 0 && tpm_open(dev, &t, &ignored) == 0 &&
-	       srk_is_of(&t, &token);
-}
-
 /* The tests link all modules into one and reach this one under its own name. */
 extern const struct backend_ops tpm2_ops;
 const struct backend_ops tpm2_ops = {
@@ -350,7 +351,6 @@ const struct backend_ops tpm2_ops = {
 	.seal = &seal_ops,
 	.counter = &tpm2_counter_ops,
 	.make_srk = make_srk,
-	.owns = owns,
 };
 
 MODULE_EXPORT extern const struct backend_ops hwkey_module __attribute__((alias("tpm2_ops")));

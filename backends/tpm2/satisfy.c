@@ -349,14 +349,35 @@ static int add_branch(struct tpm *t, const struct tpm_params *params, const stru
 	return r;
 }
 
+/* A PCR that a state does not tell stays as it is: left out, that state would open with any value of it. */
+static int branch_complete(const struct tpm_branch *now, struct tpm_branch *b, struct err *e)
+{
+	const uint32_t more = b->pcrs & ~now->pcrs, missing = now->pcrs & ~b->pcrs;
+
+	if (more)
+		return err_set(e, EINVAL, "PCR values: PCR %d is none of those that are chosen", __builtin_ctz(more));
+	if (missing && b->bank != now->bank)
+		return err_set(e, EINVAL, "PCR values: PCR %d has no value of bank %s", __builtin_ctz(missing),
+			       tpm_bank_name(b->bank));
+	for (unsigned n = 0; n < TPM_PCRS; n++)
+		if (missing & 1U << n)
+			memcpy(b->values[n], now->values[n], TPM_DIGEST_MAX);
+	b->pcrs |= missing;
+	return 0;
+}
+
 static int make_predicted(struct tpm *t, const struct tpm_params *params, struct tpm_policy *p, struct err *e)
 {
 	struct tpm_branch list[TPM_BRANCHES];
 	unsigned n = 0;
 	int r = tpm_values_parse(params->pcr_values, p->n_branches ? p->branch[0].bank : 0, list, &n, e);
 
-	for (unsigned i = 0; r == 0 && i < n; i++)
-		r = add_branch(t, params, &list[i], p, e);
+	for (unsigned i = 0; r == 0 && i < n; i++) {
+		if (params->pcrs)
+			r = branch_complete(&p->branch[0], &list[i], e);
+		if (r == 0)
+			r = add_branch(t, params, &list[i], p, e);
+	}
 	return r;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/backend.h"
 #include "lib/crypto.h"
 #include "lib/env.h"
 #include "lib/err.h"
@@ -166,21 +167,29 @@ static bool is_slot_of_key(struct luks *l, const struct luks_token *t, const str
 	       luks_try_each(l, t->slots, &passphrase, &opened, &quiet) == 0 && opened;
 }
 
+/* This machine may refuse to open it now, for its state or its PIN. */
+static bool is_owned(const struct luks_source *src, const struct luks_token *t)
+{
+	const struct seal_ops *seal;
+	const struct device *dev;
+	struct err quiet = { 0 };
+
+	return src && src->find(src, t->backend, &t->blob, &dev, &seal, &quiet) == 0 && seal->owns &&
+	       seal->owns(dev, &t->blob);
+}
+
 /*
- * The token was made here and RET has the passphrase of its slots. Of a UUID that this volume had it is of no use to
- * anybody, and this machine may refuse to open it now, for its state or its PIN: its slot is K's if K opens it.
+ * The token was made here, and RET has the passphrase of its slots. One that is made for a UUID that this volume had is of
+ * no use to anybody. Only a trust source that does not know its own has to open it.
  */
 static bool is_from_here(struct luks *l, const struct luks_source *src, const struct luks_token *t, const struct luks_key *k,
 			 struct secret *ret)
 {
 	struct err quiet = { 0 };
-	int r = src ? luks_unseal(l, src, t, ret, &quiet) : luks_unseal_by(l, k->device, k->seal, t, ret, &quiet);
 
-	if (r == 0)
-		return true;
-	if (strcmp(t->vol, crypt_get_uuid(l->cd)) == 0 && r != -EACCES && r != -EPERM)
-		return false;
-	return is_slot_of_key(l, t, k) && base64_encode_secret(k->clear, ret, &quiet) == 0;
+	if ((strcmp(t->vol, crypt_get_uuid(l->cd)) != 0 || is_owned(src, t)) && is_slot_of_key(l, t, k))
+		return base64_encode_secret(k->clear, ret, &quiet) == 0;
+	return (src ? luks_unseal(l, src, t, ret, &quiet) : luks_unseal_by(l, k->device, k->seal, t, ret, &quiet)) == 0;
 }
 
 /* Under the name that the key has, or had: then only the pattern says that it is no other key of that name. */
@@ -218,6 +227,20 @@ static int find_old(struct luks *l, const struct luks_source *src, const struct 
 		found |= replace && !strcmp(t.name, replace);
 	}
 	return found ? 0 : err_set(e, ENOENT, "'%s' has no keyslot of key '%s'", l->volume, replace);
+}
+
+/* Of the tokens IDS. */
+static uint32_t slots_of(struct luks *l, uint32_t ids)
+{
+	uint32_t slots = 0;
+
+	for (int id = 0; id < LUKS_TOKENS; id++) {
+		AUTO_LUKS_TOKEN struct luks_token t = { 0 };
+
+		if (ids & UINT32_C(1) << id && luks_token_get(l, id, &t))
+			slots |= t.slots;
+	}
+	return slots;
 }
 
 static int old_slots(struct luks *l, const struct luks_source *src, const struct luks_key *k, const struct luks_token *t,
@@ -289,6 +312,7 @@ int luks_enroll(struct luks *l, const struct luks_auth *a, const struct luks_key
 	if (r < 0)
 		return r;
 	auth.key = k;
+	auth.key_slots = slots_of(l, old);
 	r = luks_authorize(l, &auth, &o, e);
 	if (r < 0)
 		return r;

@@ -20,6 +20,7 @@ struct err;
 struct luks;		/* an open volume */
 struct seal_ops;
 struct secret;
+struct wrap_params;
 
 struct luks_place {
 	const char *volume;		/* block device or image file */
@@ -41,7 +42,8 @@ struct luks_key {			/* of the repository, unwrapped */
 	const struct device *device;
 	const struct seal_ops *seal;
 	const struct secret *clear;
-	const struct blob *token;	/* of the repository: what seals the passphrase is no weaker */
+	const struct blob *token;	/* of the repository: what seals the passphrase is no weaker ... */
+	const struct wrap_params *wrap;	/* ... unless this says how, or what is new in it; NULL: as TOKEN */
 	const char *pattern;		/* 64 hex digits; NULL: none */
 	const char *former;		/* slots under this name with PATTERN are this key's, too; NULL: none */
 };
@@ -52,6 +54,7 @@ struct luks_auth {
 	const struct secret *passphrase;	/* NULL: not given */
 	bool ask;				/* without trying tokens */
 	const struct luks_key *key;		/* when tokens are dead: opens by itself; NULL: none */
+	uint32_t key_slots;			/* that are perhaps KEY's: tried before any token is */
 	const char *only;			/* test: only the slots of that key; NULL: all */
 };
 

@@ -165,6 +165,21 @@ static int open_by_key(struct luks *l, const struct luks_key *k, struct luks_ope
 	return r < 0 ? r : 0;
 }
 
+/* The key's own slots, whose KDF is cheap, instead of what a trust source would ask for. */
+static bool open_by_slots(struct luks *l, const struct luks_auth *a, struct luks_opener *ret)
+{
+	AUTO_SECRET struct secret passphrase = { 0 };
+	struct err quiet = { 0 };
+	int r = a->key && a->key_slots ? base64_encode_secret(a->key->clear, &passphrase, &quiet) : -ENOENT;
+
+	if (r < 0)
+		return false;
+	for (int i = 0; i < LUKS_SLOTS; i++)
+		if (a->key_slots & UINT32_C(1) << i && take_volume_key(l, i, &passphrase, ret, &quiet) == 1)
+			return true;
+	return false;
+}
+
 int luks_authorize(struct luks *l, const struct luks_auth *a, struct luks_opener *ret, struct err *e)
 {
 	const struct env *env = a->source->env;
@@ -175,6 +190,8 @@ int luks_authorize(struct luks *l, const struct luks_auth *a, struct luks_opener
 
 	if (a->passphrase)
 		return open_by_passphrase(l, a->passphrase, ret, e);
+	if (!a->ask && open_by_slots(l, a, ret))
+		return 0;
 	if (!a->ask && open_by_tokens(l, a->source, ret, &no_token) == 0)
 		return 0;
 	if (!a->ask && a->key && open_by_key(l, a->key, ret, &quiet) == 0)

@@ -380,12 +380,13 @@ int luks_volume_binding(struct luks *l, struct blob *ret, struct err *e)
 int luks_seal(struct luks *l, const struct luks_key *k, const struct secret *passphrase, struct luks_token *ret,
 	      struct err *e)
 {
+	const struct wrap_params like = { .like = k->token };
 	AUTO_BLOB struct blob binding = { 0 };
 	struct luks_token t = { 0 };
 	int r = luks_volume_binding(l, &binding, e);
 
 	if (r == 0)
-		r = k->seal->seal(k->device, &(struct wrap_params){ .like = k->token }, passphrase, &binding, &t.blob, e);
+		r = k->seal->seal(k->device, k->wrap ? k->wrap : &like, passphrase, &binding, &t.blob, e);
 	if (r < 0)
 		return r;
 	if (t.blob.len > LUKS_BLOB_MAX) {
