@@ -126,6 +126,11 @@ struct key_state {			/* verify: the token opens here, and under what */
 	bool chosen;			/* under one that genkey made: leaves it only for one that is named */
 };
 
+enum key_form {				/* how another program takes a key of a TPM */
+	KEY_TSS2,			/* "-----BEGIN TSS2 PRIVATE KEY-----" */
+	KEY_KERNEL,			/* hex digits, as the kernel's trusted keys are loaded */
+};
+
 struct key_ops {			/* generate and verify are there always, the others may be NULL: "cannot" */
 	int (*generate)(const struct device *, const struct key_params *, struct blob *ret_token, struct err *e);
 	int (*wrap)(const struct device *, const struct key_params *, const struct secret *clear, struct blob *ret_token,
@@ -141,6 +146,11 @@ struct key_ops {			/* generate and verify are there always, the others may be NU
 	int (*unwrap)(const struct device *, const struct blob *token, struct secret *ret_clear, struct err *e);
 	/* 64 lower-case hex digits and a NUL: zkey's verification pattern of the effective key. */
 	int (*pattern)(const struct device *, const struct blob *token, char ret[65], struct err *e);
+	/* The key that another program sealed: see key_is_foreign(). What must hold to open it stays as it was. */
+	int (*import)(const struct device *, const struct key_params *, const struct blob *foreign, struct blob *ret_token,
+		      struct err *e);
+	/* Sealed anew, for another program. */
+	int (*export_)(const struct device *, const struct blob *token, enum key_form, struct blob *ret, struct err *e);
 };
 
 /* --- ROLE_SEAL ----------------------------------------------------------------------------------------------- */

@@ -166,6 +166,26 @@ int key_parse(const void *data, size_t len, struct key *ret, struct err *e)
 	return err_set(e, EBADMSG, "no secure key of a known type");
 }
 
+/* Of a TPM's bare object: the length of what is private, and of the digest that it begins with. */
+static bool is_object(const unsigned char *p, size_t len)
+{
+	return len > 4 && be_get(p, 2) < 0x400 && be_get(p, 2) + 4 < len &&
+	       (be_get(p + 2, 2) == 32 || be_get(p + 2, 2) == 48 || be_get(p + 2, 2) == 64);
+}
+
+bool key_is_foreign(const void *data, size_t len)
+{
+	/* JSON; in base64url, as of a compact JWE; PEM; DER of 128 bytes and more, plain and in hex */
+	static const char *const begins[] = {
+		"{", "eyJ", "-----BEGIN TSS2 PRIVATE KEY-----", "\x30\x81", "\x30\x82", "3081", "3082",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(begins); i++)
+		if (len > strlen(begins[i]) && !memcmp(data, begins[i], strlen(begins[i])))
+			return true;
+	return is_object(data, len);
+}
+
 static const struct { const char *name, *backend; } types[] = {
 	[KEY_UNKNOWN] = { "UNKNOWN", "" },
 	[KEY_LOCAL] = { "HWKEY-LOCAL", "soft" },

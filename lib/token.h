@@ -55,6 +55,8 @@ struct key {				/* what can be said of a .skey file without opening it */
 
 /* EBADMSG if no known type. KEY_UNKNOWN is never returned with 0. */
 int key_parse(const void *data, size_t len, struct key *ret, struct err *e);
+/* Something that another program had a TPM seal, by its first bytes: see lib/tpm-foreign.h. */
+bool key_is_foreign(const void *data, size_t len);
 const char *key_type_name(enum key_type);	/* as in .info: "HWKEY-LOCAL", "CCA-AESDATA", ... */
 const char *key_type_backend(enum key_type);	/* whose backend opens it: "soft", "cex", "tpm2" */
 

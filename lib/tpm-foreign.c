@@ -438,17 +438,17 @@ static bool is_text(const void *data, size_t len)
 	return begins(data, len, "{") || begins(data, len, "eyJ");	/* "{"" in base64url: a compact JWE */
 }
 
-/* A TPM2B_PRIVATE of the TPM's own begins with the length of a digest, that of its integrity. */
-static bool is_object(const unsigned char *p, size_t len)
+/* As keyctl prints a trusted key: hex digits, perhaps with a newline. */
+static int parse_hex(const char *text, size_t len, struct tpm_foreign *f, struct err *e)
 {
-	return len > 4 && p[0] < LONG >> 8 && p[2] == 0 && (p[3] == 20 || p[3] == 32 || p[3] == 48 || p[3] == 64) &&
-	       be_get(p, 2) + 4 < len;
-}
+	AUTO_BLOB struct blob der = { 0 };
+	int r;
 
-bool tpm_foreign_is(const void *data, size_t len)
-{
-	return is_text(data, len) || begins(data, len, pem_begin) || begins(data, len, "\x30\x81") ||
-	       begins(data, len, "\x30\x82") || is_object(data, len);
+	len -= text[len - 1] == '\n';
+	r = blob_alloc(&der, len / 2, e);
+	if (r == 0 && hex_decode(text, len, der.data) < 0)
+		r = err_set(e, EBADMSG, "a trusted key of the kernel's has hex digits only");
+	return r < 0 ? r : tpm_tss2_parse(der.data, der.len, f, e);
 }
 
 int tpm_foreign_parse(const void *data, size_t len, struct tpm_foreign *ret, struct err *e)
@@ -466,6 +466,8 @@ int tpm_foreign_parse(const void *data, size_t len, struct tpm_foreign *ret, str
 		r = strlen(text) == len ? parse_json(text, &f, e) : err_set(e, EBADMSG, "holds a NUL");
 	} else if (begins(data, len, pem_begin)) {
 		r = parse_pem(data, len, &f, e);
+	} else if (begins(data, len, "308")) {
+		r = parse_hex(data, len, &f, e);
 	} else if (begins(data, len, "\x30")) {
 		r = tpm_tss2_parse(data, len, &f, e);
 	} else {

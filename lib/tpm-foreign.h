@@ -5,7 +5,7 @@
  *
  *  systemd  LUKS2 token "systemd-tpm2", JSON: of 248 to 253 without its parent, since then with "tpm2_srk"
  *  clevis   LUKS2 token "clevis", or what 'clevis encrypt tpm2' writes: a JWE whose key the TPM sealed
- *  TSS2     "-----BEGIN TSS2 PRIVATE KEY-----", or its DER, which the kernel's trusted keys are, too
+ *  TSS2     "-----BEGIN TSS2 PRIVATE KEY-----", or its DER, which the kernel's trusted keys are, too, in hex
  *  blob     TPM2B_PRIVATE || TPM2B_PUBLIC: files of tpm2_create, one after the other
  */
 #ifndef HWKEY_TPM_FOREIGN_H
@@ -37,7 +37,6 @@ struct tpm_foreign {			/* all owned */
 #define AUTO_TPM_FOREIGN AUTO(tpm_foreign_done)
 void tpm_foreign_done(struct tpm_foreign *);
 
-bool tpm_foreign_is(const void *data, size_t len);	/* by its first bytes */
 /* EBADMSG with a reason. */
 int tpm_foreign_parse(const void *data, size_t len, struct tpm_foreign *ret, struct err *e);
 const char *tpm_maker_name(enum tpm_maker);		/* "systemd", "clevis", ... */
@@ -45,10 +44,9 @@ const char *tpm_maker_name(enum tpm_maker);		/* "systemd", "clevis", ... */
 void tpm_foreign_describe(const struct tpm_foreign *, char *ret, size_t size);
 
 int tpm_tss2_parse(const unsigned char *der, size_t len, struct tpm_foreign *ret, struct err *e);
-/*
- * DER of a key without PIN. KERNEL: the five fields alone that the kernel's trusted keys know. EOPNOTSUPP: of a policy that
- * cannot be said in it.
- */
+/* EOPNOTSUPP: what cannot be said in a key file of TSS2. */
+int tpm_tss2_check(const struct tpm_policy *, struct err *e);
+/* DER. KERNEL: the five fields alone that the kernel's trusted keys know, without the policy. */
 int tpm_tss2_format(const struct tpm_foreign *, bool kernel, struct blob *ret, struct err *e);
 /* Lines of base64 between "-----BEGIN TYPE-----" and its end. EBADMSG. */
 int pem_decode(const char *text, size_t len, const char *type, struct blob *ret, struct err *e);

@@ -275,14 +275,22 @@ static int put_options(struct writer *w, const struct tpm_policy *p, bool kernel
 	return r;
 }
 
+int tpm_tss2_check(const struct tpm_policy *p, struct err *e)
+{
+	const char *odd = p->pin ? "PIN" : p->public_key.len ? "signed policy" : p->n_branches > 1 ? "alternatives" : NULL;
+
+	return odd ? err_set(e, EOPNOTSUPP, "a key file of TSS2 cannot say what opens it: no %s of hwkey's", odd) : 0;
+}
+
 int tpm_tss2_format(const struct tpm_foreign *f, bool kernel, struct blob *ret, struct err *e)
 {
 	struct writer w = { .left = LONG };
 	size_t end;
 	int r;
 
-	if (f->policy.pin || f->policy.public_key.len || f->policy.n_branches > 1)
-		return err_set(e, EOPNOTSUPP, "a key file of TSS2 has no PIN, signed policy or alternatives");
+	r = tpm_tss2_check(&f->policy, e);
+	if (r < 0)
+		return r;
 	put_2b(&w, &f->private);
 	put_2b(&w, &f->public);
 	put_integer(&w, f->parent_handle ? f->parent_handle : RH_OWNER);

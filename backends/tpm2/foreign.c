@@ -125,7 +125,8 @@ static int session_for(struct tpm *t, const struct srk *parent, bool policy, ESY
 	int r = session_start(t, parent, policy, &clear_bus, ret, e);
 
 	if (r == 0 && !policy)
-		rc = Esys_TRSess_SetAttributes(t->esys, *ret, TPMA_SESSION_ENCRYPT, TPMA_SESSION_ENCRYPT | TPMA_SESSION_DECRYPT);
+		rc = Esys_TRSess_SetAttributes(t->esys, *ret, TPMA_SESSION_ENCRYPT,
+					       TPMA_SESSION_ENCRYPT | TPMA_SESSION_DECRYPT);
 	return rc == TSS2_RC_SUCCESS ? r : tpm_fail(t, rc, "start a session with the TPM", e);
 }
 
@@ -244,11 +245,95 @@ int foreign_unseal(struct tpm *t, struct tpm_foreign *f, struct secret *ret, str
 
 	if (f->beyond[0])
 		return err_set(e, EOPNOTSUPP, "it needs %s, which hwkey cannot do", f->beyond);
-	if (f->maker == TPM_BY_TOOLS && has_policy(&f->public))
-		return err_set(e, EOPNOTSUPP, "it has a policy, which such a file does not tell: a key file of TSS2 does");
+	if (f->maker != TPM_BY_SYSTEMD && has_policy(&f->public) && policy_is_empty(&f->policy))
+		return err_set(e, EOPNOTSUPP, "it has a policy, which the file does not tell: PEM of TSS2 does");
 	r = read_values(t, &f->policy, e);
 	token.policy = f->policy;
 	if (r == 0)
 		r = unseal(t, f, &token, f->maker == TPM_BY_CLEVIS ? &secret : ret, e);
 	return r < 0 || f->maker != TPM_BY_CLEVIS ? r : jwe_open(f, &secret, ret, e);
+}
+
+/* --- sealing ---------------------------------------------------------------------------------------------------- */
+
+static int template_for(const struct tpm_policy *policy, TPM2B_PUBLIC *ret, struct err *e)
+{
+	*ret = (TPM2B_PUBLIC){
+		.publicArea = {
+			.type = TPM2_ALG_KEYEDHASH,
+			.nameAlg = TPM2_ALG_SHA256,
+			.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA,
+			.parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL,
+		},
+	};
+	if (policy->n_branches)
+		return policy_pcr_digest(&policy->branch[0], &ret->publicArea.authPolicy, e);
+	ret->publicArea.objectAttributes |= TPMA_OBJECT_USERWITHAUTH;
+	return 0;
+}
+
+static int object_copy(const TPM2B_PUBLIC *public, const TPM2B_PRIVATE *private, struct tpm_foreign *f, struct err *e)
+{
+	uint8_t bytes[sizeof(TPMT_PUBLIC)];
+	size_t len = 0;
+	int r = blob_copy(&f->private, private->buffer, private->size, e);
+
+	if (r == 0 && Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, bytes, sizeof(bytes), &len) != TSS2_RC_SUCCESS)
+		r = err_set(e, EPROTO, "the TPM's object cannot be written down");
+	return r < 0 ? r : blob_copy(&f->public, bytes, len, e);
+}
+
+static int make(struct tpm *t, const struct srk *srk, const struct secret *secret, struct tpm_foreign *f, struct err *e)
+{
+	TPM2B_SENSITIVE_CREATE sensitive = { .sensitive.data.size = (UINT16)secret->len };
+	bool clear_bus = false;
+	TPM2B_PRIVATE private;
+	TPM2B_PUBLIC public;
+	ESYS_TR session;
+	int r = template_for(&f->policy, &public, e);
+
+	if (r == 0)
+		r = session_start(t, srk, false, &clear_bus, &session, e);
+	if (r < 0)
+		return r;
+	secret_bytes_copy(sensitive.sensitive.data.buffer, secret->data, secret->len);
+	r = object_create(t, srk, session, &sensitive, &public, &private, e);
+	OPENSSL_cleanse(&sensitive, sizeof(sensitive));
+	tpm_wipe(t);
+	return r < 0 ? r : object_copy(&public, &private, f, e);
+}
+
+static int check(struct tpm *t, struct tpm_foreign *f, const struct secret *secret, struct err *e)
+{
+	AUTO_SECRET struct secret again = { 0 };
+	int r = foreign_unseal(t, f, &again, e);
+
+	if (r < 0)
+		return err_prefix(e, "what was sealed does not open");
+	if (again.len != secret->len || !crypto_equal(again.data, secret->data, secret->len))
+		return err_set(e, EIO, "TPM '%s' does not give back what it sealed", t->dev->id);
+	return 0;
+}
+
+int foreign_seal(struct tpm *t, const struct tpm_policy *policy, const struct secret *secret, bool kernel,
+		 struct blob *ret, struct err *e)
+{
+	AUTO_TPM_FOREIGN struct tpm_foreign f = { .maker = TPM_BY_TSS2 };
+	struct srk srk;
+	int r = tpm_tss2_check(policy, e);
+
+	if (r == 0)
+		r = srk_find(t, &srk, e);
+	if (r == 0 && kernel && !srk.persistent)
+		r = err_set(e, ENOENT, "the kernel needs the TPM's storage root key: 'hwkey doctor --make-srk' stores it");
+	if (r == 0 && kernel && secret->len < 32)
+		r = err_set(e, EINVAL, "the kernel's trusted keys have 32 bytes at least, this one %zu", secret->len);
+	f.parent_handle = srk.persistent;
+	f.policy.n_branches = policy->n_branches;
+	f.policy.branch[0] = policy->branch[0];
+	if (r == 0)
+		r = make(t, &srk, secret, &f, e);
+	if (r == 0)
+		r = check(t, &f, secret, e);
+	return r < 0 ? r : tpm_tss2_format(&f, kernel, ret, e);
 }

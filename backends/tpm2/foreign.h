@@ -10,5 +10,8 @@
  * are filled in: those that the PCRs have. EOPNOTSUPP: it needs more than hwkey can do.
  */
 int foreign_unseal(struct tpm *, struct tpm_foreign *f, struct secret *ret, struct err *e);
+/* SECRET as an object of its own; KERNEL: as the kernel's trusted keys can load it. Proven to open. */
+int foreign_seal(struct tpm *, const struct tpm_policy *, const struct secret *, bool kernel, struct blob *ret_der,
+		 struct err *e);
 
 #endif

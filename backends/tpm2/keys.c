@@ -254,6 +254,73 @@ static int key_rewrap(const struct device *dev, unsigned flags, const struct wra
 	return r;
 }
 
+/* --- keys of other programs -------------------------------------------------------------------------------------- */
+
+static int open_foreign(const struct device *dev, struct tpm_foreign *f, struct secret *ret, struct err *e)
+{
+	AUTO_TPM struct tpm t = { 0 };
+	int r = tpm_open(dev, &t, e);
+
+	return r < 0 ? r : foreign_unseal(&t, f, ret, e);
+}
+
+/* A TPM has room for three objects: what opening needed is gone before something is sealed. */
+static int key_import(const struct device *dev, const struct key_params *p, const struct blob *text, struct blob *ret,
+		      struct err *e)
+{
+	AUTO_TPM_FOREIGN struct tpm_foreign f = { 0 };
+	AUTO_TPM_TOKEN struct tpm_token token = { 0 };
+	AUTO_SECRET struct secret clear = { 0 };
+	AUTO_TPM struct tpm t = { 0 };
+	struct key_params params = *p;
+	int r = tpm_foreign_parse(text->data, text->len, &f, e);
+
+	if (r == 0 && f.maker == TPM_BY_CLEVIS)
+		r = err_set(e, EOPNOTSUPP, "what clevis sealed is a passphrase, not a key");
+	if (r == 0)
+		r = open_foreign(dev, &f, &clear, e);
+	params.xts |= clear.len == 64;			/* longer than any single key */
+	if (r == 0)
+		r = shape_of(&params, clear.len, &token, e);
+	token.policy = TAKE(f.policy);
+	if (r == 0)
+		r = tpm_open(dev, &t, e);
+	return r < 0 ? r : protect(&t, &p->wrap, &token, &clear, NULL, ret, e);
+}
+
+static int to_text(const struct blob *der, enum key_form form, struct blob *ret, struct err *e)
+{
+	int r = form == KEY_TSS2 ? 0 : blob_alloc(ret, 2 * der->len + 1, e);
+
+	if (form == KEY_TSS2)
+		return pem_encode(der, "TSS2 PRIVATE KEY", ret, e);
+	if (r < 0)
+		return r;
+	hex_encode(der->data, der->len, (char *)ret->data);
+	ret->data[2 * der->len] = '\n';
+	return 0;
+}
+
+static int key_export(const struct device *dev, const struct blob *token, enum key_form form, struct blob *ret,
+		      struct err *e)
+{
+	AUTO_TPM_TOKEN struct tpm_token parsed = { 0 };
+	AUTO_SECRET struct secret clear = { 0 };
+	AUTO_BLOB struct blob der = { 0 };
+	AUTO_TPM struct tpm t = { 0 };
+	int r = tpm_token_parse(token->data, token->len, &parsed, e);
+
+	if (r == 0)
+		r = tpm_tss2_check(&parsed.policy, e);		/* before anybody is asked for anything */
+	if (r == 0)
+		r = key_unwrap(dev, token, &clear, e);
+	if (r == 0)
+		r = tpm_open(dev, &t, e);
+	if (r == 0)
+		r = foreign_seal(&t, &parsed.policy, &clear, form == KEY_KERNEL, &der, e);
+	return r < 0 ? r : to_text(&der, form, ret, e);
+}
+
 static const struct key_ops key_ops = {
 	.generate = key_generate,
 	.wrap = key_wrap,
@@ -261,6 +328,8 @@ static const struct key_ops key_ops = {
 	.verify = key_verify,
 	.unwrap = key_unwrap,
 	.pattern = key_pattern,
+	.import = key_import,
+	.export_ = key_export,
 };
 
 /* --- seal ------------------------------------------------------------------------------------------------------- */
@@ -320,12 +389,9 @@ static bool owns(const struct device *dev, const struct blob *sealed)
 static int unseal_foreign(const struct device *dev, const struct blob *text, struct secret *ret, struct err *e)
 {
 	AUTO_TPM_FOREIGN struct tpm_foreign f = { 0 };
-	AUTO_TPM struct tpm t = { 0 };
 	int r = tpm_foreign_parse(text->data, text->len, &f, e);
 
-	if (r == 0)
-		r = tpm_open(dev, &t, e);
-	return r < 0 ? r : foreign_unseal(&t, &f, ret, e);
+	return r < 0 ? r : open_foreign(dev, &f, ret, e);
 }
 
 static const struct seal_ops seal_ops = {

@@ -242,7 +242,7 @@ static bool is_as_asked(const TPMT_PUBLIC *asked, const TPMT_PUBLIC *made)
 	       !memcmp(made->authPolicy.buffer, asked->authPolicy.buffer, asked->authPolicy.size);
 }
 
-static int object_create(struct tpm *t, const struct srk *srk, ESYS_TR session, const TPM2B_SENSITIVE_CREATE *sensitive,
+int object_create(struct tpm *t, const struct srk *srk, ESYS_TR session, const TPM2B_SENSITIVE_CREATE *sensitive,
 			 TPM2B_PUBLIC *public, TPM2B_PRIVATE *ret, struct err *e)
 {
 	const TPM2B_DATA outside = { 0 };

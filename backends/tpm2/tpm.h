@@ -177,6 +177,10 @@ int token_unseal(struct tpm *, const struct blob *token, enum token_kind, const 
 /* The sealed object of TOKEN, of which only that matters. It takes the place of the last one. */
 int object_load(struct tpm *, const struct srk *, const struct tpm_token *, ESYS_TR *ret, struct err *e);
 
+/* As PUBLIC says, which gets its unique field; in SESSION, which is gone with it. */
+int object_create(struct tpm *, const struct srk *, ESYS_TR session, const TPM2B_SENSITIVE_CREATE *, TPM2B_PUBLIC *public,
+		  TPM2B_PRIVATE *ret, struct err *e);
+
 /* --- import.c: for another machine's TPM, without it ------------------------------------------------------------ */
 
 /*

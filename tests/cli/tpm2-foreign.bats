@@ -11,6 +11,7 @@ setup() {
 	img=$BATS_TEST_TMPDIR/img
 	data=$top/tests/data/tpm
 	cd "$BATS_TEST_TMPDIR"
+	umask 077
 }
 
 teardown() { tpm_end; }
@@ -136,4 +137,112 @@ systemd-tpm2 true -
 systemd-tpm2 true -" ]
 	tpm_extend 7 b
 	[ "$(tries | cut -d ' ' -f 2)" = "$(printf 'false\nfalse\ntrue')" ]
+}
+
+shows() { hwkey show "$1" --json | jq -r --arg c "$2" '.keys[0] | [.[$c | split(",") | .[]]] | flatten | join(" ")'; }
+
+@test "import: what systemd sealed is a key of hwkey's that opens the same keyslot" {
+	captured_tpm
+	volume systemd-pcr systemd-pin systemd-signed
+	pin 1234
+	export HWKEY_PCR_SIGNATURE=$data/systemd-signed.sig
+	for name in pcr pin signed; do
+		hwkey import "$name" "$data/systemd-$name.json"
+		hwkey luks-open "$img" --key "$name"
+	done
+	[ "$(shows pcr type,bits,xts)" = 'HWKEY-TPM2 256 false' ]
+	[ "$(shows pcr policy)" = 'PCR 7 (secure boot state) of sha256' ]
+	[ "$(shows pin policy)" = 'PCRs 7 (secure boot state), 11 (unified kernel image) of sha256, and a PIN' ]
+	[ "$(shows signed policy)" = 'a signature for PCR 11 (unified kernel image) of sha256' ]
+	hwkey validate
+	tpm_extend 7 more
+	fails 4 'PCR 7' hwkey luks-open "$img" --key pcr
+	hwkey luks-open "$img" --key signed
+	[ -z "$(tpm_left)" ]
+}
+
+# unseal_tss2 FILE: by tpm2-tools, the two octet strings of its DER
+unseal_tss2() {
+	sed '/^-----/d' "$1" | base64 -d >der
+	openssl asn1parse -inform DER -in der | sed -n '/d=1.*OCTET/s/.*\[HEX DUMP\]://p' >octets
+	sed -n 1p octets | xxd -r -p >o.pub
+	sed -n 2p octets | xxd -r -p >o.priv
+	tpm2_load -Q -C 0x81000001 -u o.pub -r o.priv -c o.ctx
+	tpm2_unseal -c o.ctx "${@:2}"
+	tpm2_flushcontext -t
+}
+
+@test "export --format tss2: tpm2-tools open it, and so does hwkey" {
+	tpm_start
+	tpm_extend 7 a
+	head -c 64 /dev/zero | tr '\0' k >clear
+	hwkey wrap -q early clear --xts --type tpm2
+	hwkey export early early.pem --format tss2
+	hwkey import early-2 early.pem
+	tpm_srk
+	hwkey wrap -q plain clear --xts --type tpm2
+	hwkey wrap -q bound clear --xts --type tpm2 --pcrs 7
+	hwkey export plain plain.pem --format tss2
+	hwkey export bound - --format tss2 >bound.pem
+	unseal_tss2 plain.pem | cmp - clear
+	unseal_tss2 bound.pem -p pcr:sha256:7 | cmp - clear
+	for name in early plain bound; do
+		[ $name = early ] || hwkey import $name-2 $name.pem
+		[ "$(shows $name-2 bits,xts,pattern,policy)" = "$(shows $name bits,xts,pattern,policy)" ]
+	done
+	tpm_extend 7 b
+	fails 4 'PCR 7' hwkey export bound other.pem --format tss2
+	fails 4 'TSS2' hwkey import bound-3 bound.pem
+	[ ! -e other.pem ]
+	[ -z "$(tpm_left)" ]
+}
+
+@test "export --format kernel: five fields in hex, which import takes as well" {
+	tpm_start
+	head -c 32 /dev/zero | tr '\0' k >clear
+	hwkey wrap -q k clear --type tpm2
+	fails 3 'hwkey doctor --make-srk' hwkey export k k.hex --format kernel
+	tpm_srk
+	hwkey export k k.hex --format kernel
+	[ "$(wc -l <k.hex)" = 1 ]
+	xxd -r -p k.hex >der
+	[ "$(openssl asn1parse -inform DER -in der | grep -c 'd=1')" = 5 ]
+	hwkey import again k.hex
+	[ "$(shows again pattern)" = "$(shows k pattern)" ]
+	head -c 16 clear >short
+	hwkey wrap -q s short --type tpm2
+	fails 2 '32 bytes' hwkey export s - --format kernel
+}
+
+@test "import takes the two files of tpm2_create" {
+	tpm_start
+	tpm_srk
+	head -c 32 /dev/urandom >clear
+	tpm2_create -Q -C 0x81000001 -i clear -u o.pub -r o.priv
+	cat o.priv o.pub >object
+	hwkey import k object
+	hwkey wrap -q same clear --type tpm2
+	[ "$(shows k pattern)" = "$(shows same pattern)" ]
+	tpm2_create -Q -C 0x81000001 -i clear -u o.pub -r o.priv -p secret
+	cat o.priv o.pub >object
+	fails 4 'PIN' hwkey import l object
+}
+
+@test "import and export refuse what they cannot do, and leave nothing behind" {
+	captured_tpm
+	pin 1234
+	fails 5 'a passphrase, not a key' hwkey import k "$data/clevis.json"
+	jq -c '.tpm2_pcrlock = true' "$data/systemd-pcr.json" >lock
+	fails 5 'systemd-pcrlock' hwkey import k lock
+	jq -c '.["tpm2-pcrs"] = 7' "$data/systemd-pcr.json" >bad
+	fails 6 "'tpm2-pcrs'" hwkey import k bad
+	fails 6 'neither' hwkey import k <(echo '{"type":"systemd-fido2"}')
+	fails 2 'taken as it is' hwkey import k "$top/tests/fuzz/corpus/key/tpm2" --xts
+	hwkey import p "$data/systemd-pin.json"
+	fails 5 'no PIN' hwkey export p - --format tss2
+	hwkey generate -q local --type local
+	fails 5 'only a TPM' hwkey export local - --format tss2
+	fails 2 'format' hwkey export p - --format pkcs8
+	[ "$(hwkey list --raw --noheadings --output name)" = "$(printf 'local\np')" ]
+	[ -z "$(tpm_left)" ]
 }

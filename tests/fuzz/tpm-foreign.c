@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What parses can be described, and what TSS2 has written of it parses again. */
 #include "lib/err.h"
+#include "lib/token.h"
 #include "lib/tpm-foreign.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char says[128];
 	struct err e;
 
-	(void)tpm_foreign_is(data, size);
+	(void)key_is_foreign(data, size);
 	if (tpm_foreign_parse(data, size, &f, &e) < 0)
 		return 0;
 	tpm_foreign_describe(&f, says, sizeof(says));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "lib/token.h"
 #include "lib/tpm-foreign.h"
 
 #include <errno.h>
@@ -43,7 +44,7 @@ static void what_others_wrote(void **state)
 		struct err e;
 
 		read_fixture(files[i].file, &text);
-		assert_true(tpm_foreign_is(text.data, text.len));
+		assert_true(key_is_foreign(text.data, text.len));
 		if (tpm_foreign_parse(text.data, text.len, &f, &e) < 0)
 			fail_msg("%s: %s", files[i].file, e.msg);
 		tpm_foreign_describe(&f, says, sizeof(says));
@@ -135,7 +136,7 @@ static void tss2_there_and_back(void **state)
 		from.policy = (struct tpm_policy){ .n_branches = pcrs, .branch = { { TPM_SHA256, 1 << 7 | 1 << 16, { { 1 } } } } };
 		assert_int_equal(tpm_tss2_format(&from, kernel, &der, &e), 0);
 		assert_int_equal(pem_encode(&der, "TSS2 PRIVATE KEY", &pem, &e), 0);
-		assert_true(tpm_foreign_is(der.data, der.len) && tpm_foreign_is(pem.data, pem.len));
+		assert_true(key_is_foreign(der.data, der.len) && key_is_foreign(pem.data, pem.len));
 		if (tpm_foreign_parse(pem.data, pem.len, &f, &e) < 0)
 			fail_msg("%s", e.msg);
 		assert_int_equal(f.maker, TPM_BY_TSS2);
