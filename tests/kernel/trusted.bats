@@ -53,6 +53,35 @@ EOF
 EOF
 }
 
+@test "the kernel loads what hwkey exports for it, and hwkey imports what the kernel printed" {
+	guest -T <<'EOF'
+	export TPM2TOOLS_TCTI=device:/dev/tpmrm0 HWKEY_REPOSITORY=/state/repository HWKEY_PKS_DIR=/state/pks
+	tpm2_createprimary -Q -C o -g sha256 -G ecc -c srk \
+		-a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt|noda'
+	tpm2_evictcontrol -Q -C o -c srk 0x81000001
+	# behind KEY [LINE]: the first line of a disk under that key, after LINE was written
+	behind() {
+		dmsetup create v --table "0 16384 crypt aes-xts-plain64 $1 0 $d 0"
+		if [ -n "${2-}" ]; then echo "$2" >/dev/mapper/v; fi
+		head -n 1 /dev/mapper/v
+		dmsetup remove v
+	}
+	d=$(disk img 8M)
+	umask 077
+	head -c 64 /dev/urandom >/state/clear
+	hwkey wrap -q mine /state/clear --xts --type tpm2
+	keyctl add trusted mine "load $(hwkey export mine - --format kernel)" @u
+	[ "$(behind :64:trusted:mine hello)" = hello ]
+	[ "$(behind "$(xxd -p -c 64 /state/clear)")" = hello ]
+	k=$(keyctl add trusted its 'new 64 keyhandle=0x81000001' @u)
+	[ "$(behind :64:trusted:its there)" = there ]
+	keyctl pipe "$k" >/state/printed
+	hwkey import its /state/printed
+	keyctl add trusted again "load $(hwkey export its - --format kernel)" @u
+	[ "$(behind :64:trusted:again)" = there ]
+EOF
+}
+
 @test "without a TPM the type is not there" {
 	guest <<'EOF'
 	modprobe trusted
