@@ -110,6 +110,8 @@ static int unseal_failed(struct tpm *t, const struct tpm_foreign *f, TSS2_RC rc,
 {
 	char needs[256];
 
+	if (!t->pin && (tpm_rc_base(rc) == TPM2_RC_AUTH_FAIL || tpm_rc_base(rc) == TPM2_RC_BAD_AUTH))
+		return err_set(e, EACCES, "it has a password, which the file does not tell: PEM of TSS2 does");
 	if (tpm_rc_base(rc) != TPM2_RC_POLICY_FAIL)
 		return tpm_fail(t, rc, "unseal", e);
 	tpm_foreign_describe(f, needs, sizeof(needs));
@@ -167,6 +169,7 @@ static int unseal(struct tpm *t, const struct tpm_foreign *f, const struct tpm_t
 
 	if (r == 0 && f->policy.pin)
 		r = pin_of(t, f, &o.auth, e);
+	t->pin = f->policy.pin;
 	if (r == 0)
 		r = unseal_once(t, &o, ret, e);
 	if (r == -EAGAIN)

@@ -225,7 +225,7 @@ unseal_tss2() {
 	[ "$(shows k pattern)" = "$(shows same pattern)" ]
 	tpm2_create -Q -C 0x81000001 -i clear -u o.pub -r o.priv -p secret
 	cat o.priv o.pub >object
-	fails 4 'PIN' hwkey import l object
+	fails 4 'password' hwkey import l object
 }
 
 @test "import and export refuse what they cannot do, and leave nothing behind" {

@@ -80,4 +80,6 @@ SCENARIOS = [
     TpmScenario("luks-enroll", VOLUME + "hwkey generate -q --device tpm0 more", ["hwkey", "luks-enroll", "-q", "{W}/vol", "more"],
                 "hwkey luks-open --test vol --raw --noheadings --output NAME,OPENS | sort"),
     TpmScenario("luks-open", VOLUME, ["hwkey", "luks-open", "--test", "{W}/vol"], tells=True, quick=True),
+    TpmScenario("import", KEY + "hwkey export key key.pem --format tss2; ", ["hwkey", "import", "new", "{W}/key.pem"] + DEVICE, VALID),
+    TpmScenario("export", KEY, ["hwkey", "export", "key", "{W}/out", "--format", "tss2"], "grep -c TSS2 out"),
 ]
