@@ -327,24 +327,38 @@ static int check_negative(struct tpm *t, ESYS_TR object, struct err *e)
 	return err_set(e, EBADMSG, "the TPM opens what it sealed without what must hold");
 }
 
-/* Both halves: it does not open without its policy, and does with it. */
+static int check_positive(struct tpm *t, struct opening *o, const unsigned char object[OBJECT], struct err *e)
+{
+	unsigned char again[OBJECT];
+	int r = object_unseal(t, o, again, e);
+
+	if (r == 0 && !crypto_equal(again, object, OBJECT))
+		r = err_set(e, EIO, "TPM '%s' does not give back what it sealed", t->dev->id);
+	OPENSSL_cleanse(again, sizeof(again));
+	return r;
+}
+
+/* Both halves: it does not open without its policy, and does with it, unless that cannot be tried now. */
 static int check_here(struct tpm *t, const struct srk *srk, const struct tpm_token *token, const struct sealing *s,
 		      const TPM2B_AUTH *auth, const unsigned char object[OBJECT], struct err *e)
 {
 	struct opening o = { .srk = srk, .token = token, .auth = auth, .object = ESYS_TR_NONE };
-	unsigned char again[OBJECT];
+	const struct env *env = t->dev->env;
 	int r = object_load(t, srk, token, &o.object, e);
 
 	if (r == 0)
 		r = check_negative(t, o.object, e);
-	if (r == 0)
-		r = object_unseal(t, &o, again, e);
-	if (r == 0 && !crypto_equal(again, object, OBJECT))
-		r = err_set(e, EIO, "TPM '%s' does not give back what it sealed", t->dev->id);
-	OPENSSL_cleanse(again, sizeof(again));
-	if (r == 0 || (r == -EPERM && s->later))
-		return object_remember(t->dev, token->salt, object, e);
-	return err_prefix(e, "what was sealed does not open");
+	if (r < 0)
+		return err_prefix(e, "what was sealed is not as it is to be");
+	r = check_positive(t, &o, object, e);
+	if (r == -EPERM && s->later) {
+		if (env->note)
+			env->note(env, "what must hold to open it does not hold now, so that was not tried");
+		r = 0;
+	}
+	if (r < 0)
+		return err_prefix(e, "what was sealed does not open");
+	return object_remember(t->dev, token->salt, object, e);
 }
 
 static int seal_here(struct tpm *t, struct tpm_token *token, const struct sealing *s, const TPM2B_AUTH *auth,

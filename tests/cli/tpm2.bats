@@ -112,6 +112,8 @@ pin() { mkdir -p -m 700 credentials; (umask 077; printf %s "$1" >credentials/hwk
 	pin 4711
 	fails 4 'in lockout after 3 wrong answers: it takes another one in at most 1000 seconds' hwkey unseal sealed
 	fails 4 tpm2_dictionarylockout hwkey unseal sealed
+	hwkey unseal --explain sealed | grep -q 'in lockout after 3 wrong answers'
+	fails 4 'in lockout' hwkey seal -d tpm0 --pin-file credentials/hwkey.tpm2-pin -o third secret
 	[ -z "$(tpm_left)" ]
 	opens other		# without a PIN there is nothing to guess
 	tpm2_dictionarylockout --clear-lockout 2>/dev/null
@@ -183,7 +185,8 @@ pin() { mkdir -p -m 700 credentials; (umask 077; printf %s "$1" >credentials/hwk
 	tpm_srk
 	tpm_extend 7 now
 	printf '7=%064d\n' 1 >values
-	hwkey generate -q -d tpm0 --pcr-values values later
+	hwkey generate -d tpm0 --pcr-values values later 2>err
+	grep -q 'what must hold to open it does not hold now, so that was not tried' err
 	fails 4 'PCR 7 (secure boot state) was 0000000000000000, is' hwkey luks-format -q img later --size 20M
 	tpm_start other
 	tpm_srk
