@@ -232,7 +232,7 @@ static int examine_state(const struct env *env, const struct tpm *t, struct exam
 			    "each, or 'tpm2_dictionarylockout --clear-lockout'", t->n, state.tries, state.recovery);
 	if (r == 0 && !state.has_srk)
 		r = x->tell(x, VERDICT_WARNING, "tpm%u: no persistent storage root key 0x81000001: each use makes one "
-			    "anew, slowly; systemd-tpm2-setup or 'tpm2_createprimary', 'tpm2_evictcontrol' store it", t->n);
+			    "anew, slowly; 'hwkey doctor --make-srk --device tpm%u' stores it", t->n, t->n);
 	return r;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What was looked for, what was found, what to do next. Every check is a row; none changes anything but what is loaded. */
-#include "cmd.h"
+#include "wrap-params.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,6 +14,15 @@
 #include "lib/luks/luks.h"
 #include "lib/module.h"
 #include "lib/sys.h"
+
+struct doctor { char *device; bool make_srk; };
+CMD_OPTS(struct doctor);
+
+static const struct opt opts[] = {
+	OPT_FLAG(struct doctor, make_srk, "make-srk", 0, "Change one thing, and look at nothing: store a TPM's root key in it"),
+	OPT_STR(struct doctor, device, "device", 'd', "ID", "Of several TPMs: this one", .complete = COMPLETE_DEVICE),
+	{ 0 }
+};
 
 struct finding {
 	enum verdict verdict;
@@ -282,13 +291,40 @@ static int report(struct hwkey *hw, struct report *rep, struct err *e)
 	return r < 0 ? r : out_print(rep->out, e);
 }
 
+/* Without it the same key is made anew for each use, slowly. Whoever made it, all programs share it. */
+static int make_srk(struct hwkey *hw, const struct doctor *o, struct err *e)
+{
+	const struct wrap_options tpm = { .allow_clear_bus = !o->device };	/* only a TPM takes it */
+	const struct backend_ops *ops;
+	struct device *dev;
+	int r = hw->captured ? err_set(e, EINVAL, "--make-srk is for this machine, not for a captured one") : 0;
+
+	if (r == 0 && shows_asked(&hw->out))
+		r = err_set(e, EINVAL, "--make-srk shows nothing: leave out --json, --output and the like");
+	if (r == 0)
+		r = wrap_device(hw, ROLE_SEAL, NULL, o->device, &tpm, &dev, e);
+	if (r == -ENODEV && !o->device)
+		r = err_set(e, ENODEV, "no TPM 2.0 is usable here; see 'hwkey doctor'");
+	if (r == 0)
+		r = backend_ops(dev, &ops, e);
+	if (r == 0 && !ops->make_srk)
+		r = err_set(e, EOPNOTSUPP, "device '%s' has no storage root key", dev->id);
+	return r < 0 ? r : ops->make_srk(dev, e);
+}
+
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
+	const struct doctor *o = values;
 	AUTO_OUT struct out *out = NULL;
 	struct report rep = { .examination = { tell_row }, .e = e };
-	int r = out_open(&out, "checks", columns, &hw->out, e);
+	int r;
 
-	(void)values, (void)args;
+	(void)args;
+	if (o->make_srk)
+		return make_srk(hw, o, e);
+	if (o->device)
+		return err_set(e, EINVAL, "--device is for --make-srk: all is looked at");
+	r = out_open(&out, "checks", columns, &hw->out, e);
 	rep.out = out;
 	hw->env.ask = NULL;		/* what is found is told in rows, and nobody is waited for */
 	hw->env.note = NULL;
@@ -305,6 +341,7 @@ const struct cmd cmd_doctor = {
 	.name = "doctor",
 	.synopsis = "",
 	.summary = "Check what keys and volumes need on this machine, and say what to do",
+	.opts = opts,
 	.needs = NEED_ALL_DEVICES | SHOWS | SYSROOT,
 	.run = run,
 };

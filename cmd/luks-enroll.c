@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "luks.h"
+#include "wrap-params.h"
 
 struct enroll {
+	struct wrap_options must;
 	char *header, *key_file, *replace;
 	bool ask;
 };
@@ -10,6 +12,7 @@ CMD_OPTS(struct enroll);
 static const struct opt opts[] = {
 	OPT_STR(struct enroll, replace, "replace", 0, "NAME", "Remove the keyslot of key NAME when the new one is proven",
 		.complete = COMPLETE_KEY),
+	WRAP_OPTS_TPM(struct enroll, must, "pcr-values"),
 	KEY_FILE_OPT(struct enroll),
 	ASK_OPT(struct enroll),
 	HEADER_OPT(struct enroll),
@@ -18,16 +21,25 @@ static const struct opt opts[] = {
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
+	AUTO_WRAP_GIVEN struct wrap_given given = { 0 };
 	AUTO_VOLUME_KEY struct volume_key key = { 0 };
 	AUTO_VOLUME struct volume v = { 0 };
 	const struct enroll *o = values;
-	int r = volume_prepare(hw, o->key_file, o->ask, &v, e);
+	int r = wrap_options_check(&o->must, e);
 
+	if (r == 0)
+		r = volume_prepare(hw, o->key_file, o->ask, &v, e);
 	if (r == 0)
 		r = volume_open(&v, args->argv[0], o->header, e);
 	if (r == 0)
 		r = volume_key_load(hw, args->argv[1], &key, e);
-	return r < 0 ? r : v.ops->enroll(v.luks, &v.auth, &key.luks, o->replace, e);
+	if (r == 0)
+		r = volume_key_must(hw, &key, &o->must, &given, e);
+	if (r == 0)
+		r = v.ops->enroll(v.luks, &v.auth, &key.luks, o->replace, e);
+	if (r == 0)
+		volume_advise(&v, args->argv[0]);
+	return r;
 }
 
 const struct cmd cmd_luks_enroll = {

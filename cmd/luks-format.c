@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "luks.h"
+#include "wrap-params.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 struct format {
+	struct wrap_options must;
 	char *header, *label, *cipher, *size, *output;
 	uint32_t sector_size;
 	bool recovery, force;
@@ -19,6 +21,7 @@ static const struct opt opts[] = {
 	OPT_STR(struct format, label, "label", 'l', "TEXT", "Label of the volume"),
 	OPT_STR(struct format, cipher, "cipher", 0, "CIPHER", "Encrypt by CIPHER (default: aes-xts-plain64)"),
 	OPT_U32(struct format, sector_size, "sector-size", 'S', "BYTES", "Encrypt sectors of 512 to 4096 bytes"),
+	WRAP_OPTS_TPM(struct format, must, "pcr-values"),
 	OPT_FLAG(struct format, recovery, "recovery", 0, "Add a recovery key and print it once"),
 	OPT_STR(struct format, output, "output", 'o', "FILE", "Write the recovery key to FILE, which must be new",
 		.complete = COMPLETE_FILE),
@@ -87,6 +90,7 @@ static int format_failed(const struct format *o, int r, struct err *e)
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
+	AUTO_WRAP_GIVEN struct wrap_given given = { 0 };
 	AUTO_VOLUME_KEY struct volume_key key = { 0 };
 	AUTO_VOLUME struct volume v = { 0 };
 	const struct format *o = values;
@@ -97,6 +101,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	if (r == 0 && o->output && !o->recovery)
 		r = err_set(e, EINVAL, "--output is for the recovery key: add --recovery");
 	if (r == 0)
+		r = wrap_options_check(&o->must, e);
+	if (r == 0)
 		r = check_secret_output(o->output, true, e);
 	if (r == 0)
 		r = volume_prepare(hw, NULL, false, &v, e);
@@ -104,6 +110,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		r = format_failed(o, v.ops->format_check(&place, &f, e), e);
 	if (r == 0)
 		r = volume_key_load(hw, args->argv[1], &key, e);
+	if (r == 0)
+		r = volume_key_must(hw, &key, &o->must, &given, e);
 	if (r == 0 && o->force && !hw->batch)
 		r = ask_to_erase(hw, &v, o, args->argv[0], e);
 	if (r < 0)
@@ -111,7 +119,10 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 	r = v.ops->format(&place, &f, &key.luks, &v.luks, e);
 	if (r < 0)
 		return format_failed(o, r, e);
-	return o->recovery ? add_recovery(&v, o->output, e) : 0;
+	if (o->recovery)
+		return add_recovery(&v, o->output, e);
+	volume_advise(&v, args->argv[0]);
+	return 0;
 }
 
 const struct cmd cmd_luks_format = {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "luks.h"
+#include "wrap-params.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 
 #include "lib/module.h"
 #include "lib/output.h"
+#include "lib/tpm-token.h"
 
 enum { PASSPHRASE_MAX = 8192 };		/* bytes; cryptsetup takes 512 typed, 8 MiB from a file */
 
@@ -138,10 +140,65 @@ void volume_key_wrap(struct volume_key *key, const struct wrap_params *given, bo
 	key->luks.wrap = &key->wrap;
 }
 
+int volume_key_must(struct hwkey *hw, struct volume_key *key, const struct wrap_options *o, struct wrap_given *given,
+		    struct err *e)
+{
+	const bool own = o->pcrs || o->pcr_values || o->pin || o->pin_file || o->public_key;
+	int r = wrap_options_fit(o, key->luks.device, e);
+
+	if (r < 0 || !wrap_options_of_tpm(o))
+		return r;
+	r = wrap_given_take(hw, o, given, e);
+	if (r == 0)
+		volume_key_wrap(key, &given->params, !own);
+	return r;
+}
+
 void volume_key_done(struct volume_key *k)
 {
 	entry_done(&k->entry);
 	secret_done(&k->clear);
+}
+
+struct ways { bool bound, other; };
+
+/* A token that says what it needs is another program's, bound to a TPM as well. */
+static int see_way(void *ctx, const struct luks_row *row, struct err *e)
+{
+	AUTO_TPM_TOKEN struct tpm_token t = { 0 };
+	struct ways *w = ctx;
+	bool bound;
+
+	(void)e;
+	if (row->slot < 0 || (row->state && strcmp(row->state, "ok") != 0))
+		return 0;
+	if (row->blob)
+		bound = tpm_token_parse(row->blob->data, row->blob->len, &t, &(struct err){ 0 }) == 0 && t.policy.n_branches;
+	else
+		bound = row->needs[0];
+	w->bound |= bound;
+	w->other |= !bound;
+	return 0;
+}
+
+int volume_hangs_on_pcrs(struct volume *v, bool *ret, struct err *e)
+{
+	struct ways w = { 0 };
+	int r = v->ops->status(v->luks, &(struct luks_see){ see_way, &w }, e);
+
+	if (r == 0)
+		*ret = w.bound && !w.other;
+	return r;
+}
+
+void volume_advise(struct volume *v, const char *path)
+{
+	struct err ignored;
+	bool hangs = false;
+
+	if (volume_hangs_on_pcrs(v, &hangs, &ignored) == 0 && hangs)
+		note(v->source.env, "'%s' opens by PCRs alone, which an update changes: 'hwkey luks-recovery %s' adds a "
+		     "recovery key", path, path);
 }
 
 /* A newline on a terminal only: the bytes in a file or a pipe are the passphrase. */

@@ -6,6 +6,9 @@
 #include "cmd.h"
 #include "lib/luks/luks.h"
 
+struct wrap_given;
+struct wrap_options;
+
 /* A volume in use by a command: the module, who unseals, and what opens the volume. */
 struct volume {
 	const struct luks_module *ops;
@@ -44,7 +47,15 @@ int volume_key_load(struct hwkey *, const char *name, struct volume_key *ret, st
  * PIN that is new. KEY does not move afterwards.
  */
 void volume_key_wrap(struct volume_key *key, const struct wrap_params *given, bool new);
+/* The same from a command's options, which GIVEN keeps. EINVAL: they do not fit the key's trust source. */
+int volume_key_must(struct hwkey *, struct volume_key *key, const struct wrap_options *, struct wrap_given *given,
+		    struct err *e);
 void volume_key_done(struct volume_key *);
+
+/* Whether the volume opens by states of PCRs alone: no passphrase, no recovery key, nothing that another change spares. */
+int volume_hangs_on_pcrs(struct volume *, bool *ret, struct err *e);
+/* A note that says so, and what to do. */
+void volume_advise(struct volume *, const char *path);
 
 /*
  * To OUTPUT, or to standard output, terminals included: being read by a person is what it is for. On error no slot stays.

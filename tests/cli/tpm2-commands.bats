@@ -185,3 +185,49 @@ tries() { tpm_property TPM2_PT_LOCKOUT_COUNTER; }
 	fails 2 '--pin or --pin-file' hwkey rewrap --device tpm0 vol1
 	fails 2 'no wrapping keys' hwkey rewrap --device tpm0 --wrapping-key x vol1
 }
+
+@test "luks-format and luks-enroll: a slot's own policy, and a note where nothing but PCRs opens the volume" {
+	tpms
+	hwkey generate -q vol1
+	hwkey luks-format --size 24M plain.img vol1 2>&1 | not grep -q 'PCRs alone'
+	run hwkey luks-format --size 24M --pcrs 7 img vol1
+	[ "$status" = 0 ]
+	[[ $output == *"'img' opens by PCRs alone"*"'hwkey luks-recovery img'"* ]]
+	[ "$(hwkey luks-status --json img | field keyslots needs)" = 'PCR 7 (secure boot state) of sha256' ]
+	[ "$(hwkey show --json vol1 | field keys policy)" = 'this TPM alone' ]
+	hwkey luks-recovery -q img -o recovery
+	run hwkey luks-enroll --pcrs 11 --pin-file pin img vol1
+	[ "$status" = 0 ] && [ -z "$output" ]
+	[ "$(hwkey luks-status --json img | jq -r '[.keyslots[] | select(.type == "hwkey")] | .[].needs')" = \
+		'PCR 11 (unified kernel image) of sha256, and a PIN' ]
+	pin 1234
+	hwkey luks-open --test img
+	tpm_extend 11 more
+	run hwkey luks-open --test --json img
+	[ "$status" = 4 ]
+	[[ $output == *'PCR 11'* ]]
+	hwkey luks-enroll img vol1			# the key itself opens its slot, and its own policy holds
+	hwkey luks-open --test img
+	hwkey generate -q -d local soft
+	fails 2 "--pcrs is not for device 'local'" hwkey luks-enroll --pcrs 7 --key-file recovery img soft
+	fails 2 "--pin is not for device 'local'" hwkey luks-format --size 24M --pin new.img soft
+	[ ! -e new.img ]
+}
+
+@test "doctor --make-srk stores the root key that was made anew before" {
+	load tpm
+	tpm_start
+	hwkey seal clear -o sealed
+	[ "$(tpm2_getcap handles-persistent)" = '' ]
+	fails 2 'for --make-srk' hwkey doctor --device tpm0
+	fails 2 'shows nothing' hwkey doctor --make-srk --json
+	fails 5 "'local' has no storage root key" hwkey doctor --make-srk --device local
+	hwkey doctor --make-srk
+	[ "$(tpm2_getcap handles-persistent)" = '- 0x81000001' ]
+	hwkey unseal sealed -o again
+	cmp clear again
+	fails 7 'already' hwkey doctor --make-srk
+	[ -z "$(tpm_left)" ]
+	tpm_stop
+	HWKEY_TCTI='' fails 5 'no TPM 2.0 is usable here' hwkey doctor --make-srk
+}
