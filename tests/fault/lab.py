@@ -147,7 +147,15 @@ class Tpm:
 
     def __init__(self, place):
         os.mkdir(place, 0o700)
-        self.socket, self.log = os.path.join(place, "socket"), os.path.join(place, "log")
+        self.place, self.socket, self.log = place, os.path.join(place, "socket"), os.path.join(place, "log")
+        self.start()
+        tcti = "swtpm:path=" + self.socket
+        TPMS["HWKEY_TCTI"] = (TPMS.get("HWKEY_TCTI", "") + " " + tcti).strip()
+        TPMS.setdefault("TPM2TOOLS_TCTI", tcti)
+        TPMS["TSS2_LOG"] = "all+none"
+
+    def start(self):
+        place = self.place
         self.process = subprocess.Popen(
             ["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + place, "--flags", "startup-clear",
              "--ctrl", "type=unixio,path=%s.ctrl" % self.socket, "--server", "type=unixio,path=" + self.socket],
@@ -158,15 +166,24 @@ class Tpm:
             time.sleep(0.05)
         else:
             raise RuntimeError("swtpm does not start")
-        tcti = "swtpm:path=" + self.socket
-        TPMS["HWKEY_TCTI"] = (TPMS.get("HWKEY_TCTI", "") + " " + tcti).strip()
-        TPMS.setdefault("TPM2TOOLS_TCTI", tcti)
-        TPMS["TSS2_LOG"] = "all+none"
 
     def stop(self):
-        self.process.terminate()
+        self.process.kill()
         self.process.wait()
-        TPMS.clear()
+
+    def state(self):
+        """What it keeps without power."""
+        with open(os.path.join(self.place, "tpm2-00.permall"), "rb") as f:
+            return f.read()
+
+    def restore(self, state):
+        """It is again what it was, and was switched off meanwhile."""
+        self.stop()
+        for name in os.listdir(self.place):
+            os.unlink(os.path.join(self.place, name))
+        with open(os.path.join(self.place, "tpm2-00.permall"), "wb") as f:
+            f.write(state)
+        self.start()
 
     def run(self, argv, work, stdin=b"", fault=None, record=None):
         """As run(), with the fault of tpmat: gives the result, names of the commands it sent, and what it left behind."""
