@@ -161,7 +161,7 @@ static struct device *device_that_owns(struct device *dev, const struct blob *to
 	const struct backend_ops *ops;
 	struct err ignored;
 
-	if (!device_online(dev->next, dev->backend->name) || backend_ops(dev, &ops, &ignored) < 0 || !ops->seal ||
+	if (!token || !device_online(dev->next, dev->backend->name) || backend_ops(dev, &ops, &ignored) < 0 || !ops->seal ||
 	    !ops->seal->owns)
 		return dev;
 	for (struct device *d = dev; d; d = device_online(d->next, d->backend->name))

@@ -443,8 +443,8 @@ void device_free_list(struct device *);
 /* The device called ID (or BACKEND:ID); without ID the first one online that plays ROLE. *ret stays LIST's. */
 int device_select(struct device *list, enum role, const char *id, struct device **ret, struct err *e);
 /*
- * The device of the backend called NAME, as a token or a sealed file does, that TOKEN was made for, else the first one
- * online.
+ * The device of the backend called NAME, as a token or a sealed file does, that TOKEN was made for, else, or without TOKEN,
+ * the first one online.
  */
 int device_of_backend(struct device *list, const char *name, const struct blob *token, struct device **ret,
 		      struct err *e);

@@ -86,8 +86,11 @@ int counter_check(struct store *s, struct err *e)
 	if (!s->now.anchor)
 		return 0;
 	r = counter_read(s, e);
-	if (r < 0) {
+	if (r < 0)
 		(void)err_prefix(e, "cannot tell whether keystore '%s' was rolled back", s->name);
+	if (r == -EBUSY || r == -EPERM)		/* another time the TPM can be asked: there is nothing to accept */
+		return r;
+	if (r < 0) {
 		e->code = EBADMSG;
 		return err_hint(e, REANCHOR);
 	}

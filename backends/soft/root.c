@@ -278,12 +278,12 @@ static int unlock(const struct device *dev, int dir, struct session *ret, struct
 		r = slot_try_used(dev, dir, row, ret, e);
 		if ((r == -EBADMSG || (r == -ENOKEY && row->backend)) && !damage.code)
 			damage = *e;
-		if (r == -ENOKEY && !needs.code)
-			(void)err_set(&needs, EACCES, "keystore needs its %s: %s",
+		if ((r == -ENOKEY || r == -EBUSY) && !needs.code)
+			(void)err_set(&needs, r == -EBUSY ? EBUSY : EACCES, "keystore needs its %s: %s",
 				      row->type == SLOT_TSK ? "trusted system key" : row->name, e->msg);
 		else if (r == -ENODEV)
 			away = *e;
-		else if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -ENOKEY)
+		else if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -ENOKEY && r != -EBUSY)
 			return r;
 	}
 	if (r == 0 && damage.code && dev->env->note)

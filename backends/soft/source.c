@@ -88,7 +88,7 @@ int source_unseal(const struct device *dev, const struct soft_slot *row, const s
 	if (r == 0)
 		r = ops->unseal(source, &sealed, &binding, ret, e);
 	device_free_list(list);
-	if (r < 0 && r != -EBADMSG)
+	if (r < 0 && r != -EBADMSG && r != -EBUSY)
 		e->code = ENOKEY;
 	return r < 0 ? -e->code : 0;
 }

@@ -13,7 +13,7 @@ int source_unwrap(const struct slot *, const struct secret *given, unsigned char
 /* By the first device of the slot's backend. PARAMS may be NULL. */
 int source_seal(const struct device *, const struct soft_slot *, const struct session *, const struct wrap_params *params,
 		struct secret *ret, struct err *e);
-/* EBADMSG: tampered with; ENOKEY: the trust source is not here, locked out, in another state. */
+/* EBADMSG: tampered with; EBUSY; ENOKEY: the trust source is not here, locked out, in another state. */
 int source_unseal(const struct device *, const struct soft_slot *, const struct slot *, struct secret *ret, struct err *e);
 
 #endif

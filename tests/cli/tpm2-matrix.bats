@@ -125,6 +125,9 @@ opens() { [ "$(hwkey unseal -q "$1")" = word ]; }
 	opens sealed0
 	opens sealed1
 	hwkey validate -q key1
+	echo one | hwkey pks-write -q o -
+	hwkey pks-config -q --add-slot tpm2 --remove-slot plain
+	[ "$(hwkey pks-read o)" = one ]
 	for tpm in first second; do
 		tpm_use $tpm
 		[ -z "$(tpm_left)" ]
