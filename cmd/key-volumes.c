@@ -214,6 +214,30 @@ int key_volumes_check(struct hwkey *hw, const struct entry *entry, struct err *e
 	return -e->code;
 }
 
+static bool is_hanging(struct hwkey *hw, const char *path)
+{
+	AUTO_VOLUME struct volume v = { 0 };
+	struct err ignored;
+	bool hangs = false;
+
+	return !is_absent(path) && volume_prepare(hw, NULL, false, &v, &ignored) == 0 &&
+	       volume_open(&v, path, NULL, &ignored) == 0 && volume_hangs_on_pcrs(&v, &hangs, &ignored) == 0 && hangs;
+}
+
+void key_volumes_hanging(struct hwkey *hw, const struct entry *entry, char *ret, size_t size)
+{
+	const char *at = props_get(&entry->props, "volumes");
+	struct volume_item item;
+	char path[PATH_MAX];
+
+	*ret = '\0';
+	while (volumes_next(&at, &item)) {
+		volume_device(&item, path);
+		if (is_hanging(hw, path))
+			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s%s", *ret ? "\n" : "", path);
+	}
+}
+
 /* --- erasing ----------------------------------------------------------------------------------------------------- */
 
 /* Asks nobody, and says nothing of what only a removal would. */

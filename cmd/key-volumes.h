@@ -24,6 +24,9 @@ int key_volumes_renew(struct hwkey *, struct entry *, const struct wrap_params *
  */
 int key_volumes_check(struct hwkey *, const struct entry *, struct err *e);
 
+/* Those that are here and open by states of PCRs alone, joined by '\n'; empty: none. */
+void key_volumes_hanging(struct hwkey *, const struct entry *, char *ret, size_t size);
+
 enum key_volume_state {
 	KEY_VOLUME_ABSENT, KEY_VOLUME_UNKNOWN,	/* not here; here, and .why it cannot be looked at */
 	KEY_VOLUME_PLAIN, KEY_VOLUME_PAES,	/* the key is the volume key: without a header; wrapped in its keyslots */

@@ -9,6 +9,7 @@
 #include "wrap-params.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/tpm-token.h"
@@ -34,7 +35,8 @@ static const struct opt opts[] = {
 
 static const struct column columns[] = {
 	{ "NAME", OUT_STRING, false }, { "TYPE", OUT_STRING, false }, { "UNDER", OUT_STRING, false },
-	{ "ACTION", OUT_STRING, false }, { "VOLUMES", OUT_LIST, false }, { "REASON", OUT_STRING, false }, { 0 }
+	{ "ACTION", OUT_STRING, false }, { "VOLUMES", OUT_LIST, false }, { "REASON", OUT_STRING, false },
+	{ "NEXT-BOOT", OUT_STRING, false }, { "ONLY-BY-PCRS", OUT_LIST, false }, { 0 }
 };
 
 struct job {			/* one key */
@@ -140,7 +142,62 @@ static int job_open(struct hwkey *hw, const struct rewrap *o, struct job *j, str
 	return r;
 }
 
-static int show_plan(struct hwkey *hw, const struct job *jobs, size_t n, struct err *e)
+/* PCRs of B that would differ; what the next state does not tell stays. */
+static uint32_t branch_breaks(const struct tpm_branch *b, const struct tpm_branch *next)
+{
+	uint32_t differ = 0;
+
+	for (unsigned i = 0; b->bank == next->bank && i < TPM_PCRS; i++)
+		if (b->pcrs & next->pcrs & 1U << i && memcmp(b->values[i], next->values[i], tpm_bank_size(b->bank)) != 0)
+			differ |= 1U << i;
+	return differ;
+}
+
+/* Of the state that comes closest; 0: it opens. */
+static uint32_t policy_breaks(const struct tpm_policy *p, const struct tpm_branch *next)
+{
+	uint32_t best = 0;
+
+	for (unsigned i = 0; i < p->n_branches; i++) {
+		uint32_t differ = branch_breaks(&p->branch[i], next);
+
+		if (!differ)
+			return 0;
+		if (!best || __builtin_popcount(differ) < __builtin_popcount(best))
+			best = differ;
+	}
+	return best;
+}
+
+/* What becomes of it without a rewrap: in the states of VALUES, or if that is NULL in words. RET is empty if nothing can. */
+static int next_boot(const struct job *j, const char *values, char *ret, size_t size, struct err *e)
+{
+	AUTO_TPM_TOKEN struct tpm_token t = { 0 };
+	struct tpm_branch next[TPM_BRANCHES];
+	unsigned n = 0;
+	uint32_t breaks = 0;
+	char pcrs[80];
+	int r = values ? tpm_values_parse(values, 0, next, &n, e) : 0;
+
+	*ret = '\0';
+	if (j->entry.token.len)
+		policy_of(j, &t);
+	if (r < 0 || !t.policy.n_branches)
+		return r;
+	tpm_pcrs_format(t.policy.branch[0].pcrs, 0, pcrs, sizeof(pcrs));
+	if (!values && t.policy.n_branches > 1)
+		(void)snprintf(ret, size, "opens in one of %u states", t.policy.n_branches);
+	else if (!values)
+		(void)snprintf(ret, size, "opens if PCR %s stays", pcrs);
+	for (unsigned i = 0; i < n && !breaks; i++)
+		breaks = policy_breaks(&t.policy, &next[i]);
+	tpm_pcrs_format(breaks, 0, pcrs, sizeof(pcrs));
+	if (values)
+		(void)snprintf(ret, size, breaks ? "breaks: PCR %s" : "opens", pcrs);
+	return 0;
+}
+
+static int show_plan(struct hwkey *hw, const struct job *jobs, size_t n, const char *values, struct err *e)
 {
 	AUTO_OUT struct out *out = NULL;
 	int r = out_open(&out, "keys", columns, &hw->out, e);
@@ -150,11 +207,17 @@ static int show_plan(struct hwkey *hw, const struct job *jobs, size_t n, struct 
 		const char *todo = props_get(&j->entry.props, PROP_RENEW_VOLUMES);
 		const char *volumes = j->move ? props_get(&j->entry.props, "volumes") : todo;
 		AUTO_FREE char *list = volumes && *volumes ? strdup(volumes) : NULL;
+		char next[128], hanging[2048];
 
 		commas_to_lines(list);
+		key_volumes_hanging(hw, &j->entry, hanging, sizeof(hanging));
+		r = next_boot(j, values, next, sizeof(next), e);
+		if (r < 0)
+			break;
 		r = out_row(out, (const char *const[]){ j->name, j->type, j->state.under[0] ? j->state.under : NULL,
 							j->move ? "rewrap" : todo ? "renew volumes" : "none", list,
-							j->why.code ? j->why.msg : NULL }, e);
+							j->why.code ? j->why.msg : NULL, *next ? next : NULL,
+							*hanging ? hanging : NULL }, e);
 	}
 	return r < 0 ? r : out_print(out, e);
 }
@@ -297,12 +360,17 @@ static int jobs_open(struct hwkey *hw, const struct rewrap *o, struct job *jobs,
 static int run_jobs(struct hwkey *hw, const struct rewrap *o, struct job *jobs, size_t n, struct err *e)
 {
 	AUTO_WRAP_GIVEN struct wrap_given given = { 0 };
+	struct wrap_options must = o->must;
 	int r = jobs_open(hw, o, jobs, n, e);
 
-	if (r == 0 && o->plan)
-		return show_plan(hw, jobs, n, e);
+	if (o->plan) {			/* nobody is asked for a PIN that is not used */
+		must.pin = false;
+		must.pin_file = NULL;
+	}
 	if (r == 0)
-		r = wrap_given_take(hw, &o->must, &given, e);
+		r = wrap_given_take(hw, &must, &given, e);
+	if (r == 0 && o->plan)
+		return show_plan(hw, jobs, n, given.tpm.pcr_values, e);
 	repo_done(&hw->repo);
 	if (r == 0)
 		r = repo_open(&hw->repo, hw->repo_path, REPO_WRITE, e);

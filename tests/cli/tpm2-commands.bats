@@ -109,7 +109,13 @@ tries() { tpm_property TPM2_PT_LOCKOUT_COUNTER; }
 	hwkey generate -q --pcrs 7+11 -l "$PWD/img:data" vol1
 	hwkey luks-format -q --size 24M img vol1
 	next_pcr 11 kernel-2 >next
+	[ "$(hwkey rewrap --plan --json vol1 | field keys next-boot)" = 'opens if PCR 7+11 stays' ]
+	[ "$(hwkey rewrap --plan --json vol1 | field keys only-by-pcrs)" = "$PWD/img" ]
+	[ "$(hwkey rewrap --plan --json --pcrs-next next vol1 | field keys next-boot)" = 'breaks: PCR 11' ]
+	fails 2 "'clear': PCR values, line 1" hwkey rewrap --plan --pcrs-next clear vol1
 	hwkey rewrap -q --pcrs-next next vol1
+	[ "$(hwkey rewrap --plan --json vol1 | field keys next-boot)" = 'opens in one of 2 states' ]
+	[ "$(hwkey rewrap --plan --json --pcrs-next next vol1 | field keys next-boot)" = opens ]
 	hwkey show vol1
 	[[ $(hwkey show --json vol1 | field keys policy) == 'one of 2 states of PCRs 7'* ]]
 	[[ $(hwkey luks-status --json img | field keyslots needs) == 'one of 2 states of PCRs 7'* ]]
@@ -131,6 +137,9 @@ tries() { tpm_property TPM2_PT_LOCKOUT_COUNTER; }
 	run hwkey luks-open --test img
 	[ "$status" = 4 ]
 	[[ $output == *'PCR 11'* ]]
+	boot_kernel kernel-2
+	hwkey luks-recovery -q -o recovery img
+	[ "$(hwkey rewrap --plan --json vol1 | field keys only-by-pcrs)" = '' ]
 	[ -z "$(tpm_left)" ]
 }
 
