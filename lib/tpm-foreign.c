@@ -252,6 +252,8 @@ static int systemd_policy(json_object *j, struct tpm_foreign *f, struct err *e)
 		r = systemd_signed(j, &f->policy, e);
 	f->policy.signed_bank = f->policy.signed_pcrs ? bank : 0;
 	add_branch(&f->policy, bank, pcrs);
+	if (has(j, "tpm2_argon2id_memcost"))
+		beyond(f, "Argon2id of the PIN, as of systemd 262");	/* which libcrypto has not yet everywhere */
 	if (pcrlock)
 		beyond(f, "what systemd-pcrlock allows");
 	return r;

@@ -244,6 +244,7 @@ int foreign_unseal(struct tpm *t, struct tpm_foreign *f, struct secret *ret, str
 	struct tpm_token token = { .parent_handle = f->parent_handle, .parent = bytes_of(&f->parent),
 				   .public = bytes_of(&f->public), .private = bytes_of(&f->private),
 				   .seed = bytes_of(&f->seed), .imported = f->seed.len > 0 };
+	struct srk now;
 	int r;
 
 	if (f->beyond[0])
@@ -254,6 +255,8 @@ int foreign_unseal(struct tpm *t, struct tpm_foreign *f, struct secret *ret, str
 	token.policy = f->policy;
 	if (r == 0)
 		r = unseal(t, f, &token, f->maker == TPM_BY_CLEVIS ? &secret : ret, e);
+	if ((r == -ENOENT || r == -EBADMSG) && f->parent.len && srk_explain(t, &token, &now, e) < 0)
+		r = -e->code;
 	return r < 0 || f->maker != TPM_BY_CLEVIS ? r : jwe_open(f, &secret, ret, e);
 }
 

@@ -211,6 +211,7 @@ static int test_slot(struct luks *l, const struct luks_auth *a, int slot, int to
 		     struct err *why)
 {
 	AUTO_OPENER struct luks_opener o = { 0 };
+	struct err quiet = { 0 };
 	crypt_token_info info;
 	const char *type;
 	int r;
@@ -224,10 +225,11 @@ static int test_slot(struct luks *l, const struct luks_auth *a, int slot, int to
 		r = is_foreign(type) ? open_by_foreign_token(l, a->source, token, &o, why) : -EOPNOTSUPP;
 		if (r == 0)
 			return 0;
-		if ((r == -ENODEV || r == -EOPNOTSUPP) && (info == CRYPT_TOKEN_INTERNAL || info == CRYPT_TOKEN_EXTERNAL))
-			return open_by_plugin(l, token, why);
-		if (is_foreign(type) && !a->passphrase)
-			return r;
+		if ((r == -ENODEV || r == -EOPNOTSUPP) && (info == CRYPT_TOKEN_INTERNAL || info == CRYPT_TOKEN_EXTERNAL) &&
+		    (r = open_by_plugin(l, token, is_foreign(type) ? &quiet : why)) == 0)
+			return 0;
+		if (!a->passphrase && (is_foreign(type) || why->code))
+			return -why->code;
 	}
 	if (!a->passphrase)
 		return err_set(why, ENOKEY, "not tried: needs a passphrase");

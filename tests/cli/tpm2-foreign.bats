@@ -52,10 +52,10 @@ systemd-tpm2 - invalid -
 clevis - dead clevis' pin 'tang'" ]
 }
 
-# The TPM that sealed them, in the state in which it did.
+# captured_tpm [STATE]: the TPM that sealed them, in the state in which it did.
 captured_tpm() {
 	mkdir -p "$tpm_dir/tpm0"
-	cp "$data/state" "$tpm_dir/tpm0/tpm2-00.permall"
+	cp "$data/${1:-state}" "$tpm_dir/tpm0/tpm2-00.permall"
 	tpm_start
 	tpm_extend 7 a
 	tpm_extend 11 b
@@ -161,6 +161,24 @@ shows() { hwkey show "$1" --json | jq -r --arg c "$2" '.keys[0] | [.[$c | split(
 	[ -z "$(tpm_left)" ]
 }
 
+@test "tokens of newer systemd: a stored storage root key, a salted PIN, and what is not known yet" {
+	captured_tpm state-257
+	pin 4321
+	hwkey import pcr "$data/systemd-257-pcr.json"
+	fails 4 'wrong PIN' hwkey import pin "$data/systemd-257-pin.json"
+	pin 1234
+	hwkey import pin "$data/systemd-257-pin.json"
+	[ "$(shows pin policy)" = 'PCRs 7 (secure boot state), 11 (unified kernel image) of sha256, and a PIN' ]
+	hwkey validate
+	wrong=$(tpm_property TPM2_PT_LOCKOUT_COUNTER)
+	fails 5 'Argon2id' hwkey import new "$data/systemd-262-pin.json"
+	[ "$(tpm_property TPM2_PT_LOCKOUT_COUNTER)" = "$wrong" ]
+	volume systemd-262-pin
+	[[ $(tries) == *Argon2id* ]]
+	tpm_clear
+	fails 4 'cleared' hwkey import late "$data/systemd-257-pcr.json"
+}
+
 # unseal_tss2 FILE: by tpm2-tools, the two octet strings of its DER
 unseal_tss2() {
 	sed '/^-----/d' "$1" | base64 -d >der
@@ -245,4 +263,15 @@ unseal_tss2() {
 	fails 2 'format' hwkey export p - --format pkcs8
 	[ "$(hwkey list --raw --noheadings --output name)" = "$(printf 'local\np')" ]
 	[ -z "$(tpm_left)" ]
+}
+
+@test "luks-enroll: systemd's token is what opens the volume to be changed" {
+	captured_tpm
+	volume systemd-pcr
+	hwkey import moved "$data/systemd-pcr.json"
+	hwkey generate -q new --type tpm2
+	hwkey luks-enroll -q "$img" new
+	[ "$(state type,name,state)" = "$(printf 'passphrase - -\nsystemd-tpm2 - ok\nhwkey new ok')" ]
+	tpm_extend 7 more
+	[ "$(tries | cut -d ' ' -f 2)" = "$(printf 'false\ntrue')" ]
 }
