@@ -259,7 +259,7 @@ deps-arch: deps ## and what compiles for other architectures and emulates them (
 demo: deps all ## the main job on real input, step by step
 	examples/demo
 
-examples := $(wildcard examples/*.service examples/*.timer)
+examples := $(wildcard examples/*.service examples/*.timer examples/tpm-*)
 
 install: all ## to DESTDIR and PREFIX
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MODULEDIR) $(DESTDIR)$(TOKENDIR) $(DESTDIR)$(MANDIR)/man5 \
