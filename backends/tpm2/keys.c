@@ -66,10 +66,10 @@ static int policy_of(struct tpm *t, const struct wrap_params *p, struct tpm_poli
 
 /* --- protecting and opening ------------------------------------------------------------------------------------- */
 
-/* It need not open here and now. */
+/* It need not open here and now. With --pcrs it opens as the machine is, whatever else there is. */
 static bool is_for_later(const struct wrap_params *p)
 {
-	return p->like || (p->tpm && (p->tpm->pcr_values || p->tpm->public_key));
+	return p->like || (p->tpm && ((p->tpm->pcr_values && !p->tpm->pcrs) || p->tpm->public_key));
 }
 
 /* TOKEN's policy is chosen. */

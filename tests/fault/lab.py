@@ -186,14 +186,18 @@ class Tpm:
         self.start()
 
     def run(self, argv, work, stdin=b"", fault=None, record=None):
-        """As run(), with the fault of tpmat: gives the result, names of the commands it sent, and what it left behind."""
+        """As run(), with the fault of tpmat: gives the result, names of the commands it sent, and what it left behind. What
+        the TPM took for one wrong PIN it is to forget."""
         r = run([TPMAT] + (["-f", fault] if fault else []) + (["-r", record] if record else []) + ["-l", self.log, self.socket, "--"] +
                 argv, work, stdin)
         if r.status == 125:
             raise RuntimeError(r.err.decode())
         with open(self.log) as f:
             lines = f.read().splitlines()
-        return r, [x.split()[1] for x in lines if x[0].isdigit()], [x for x in lines if x.startswith(("left", "gone"))]
+        if "wrong 1" in lines:
+            subprocess.run(["tpm2_dictionarylockout", "-Q", "--clear-lockout"], env={**os.environ, **TPMS}, check=True)
+            lines.remove("wrong 1")
+        return r, [x.split()[1] for x in lines if x[0].isdigit()], [x for x in lines if x.startswith(("left", "gone", "wrong"))]
 
 
 class Scenario:

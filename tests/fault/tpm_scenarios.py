@@ -6,12 +6,13 @@ from lab import Scenario
 class TpmScenario(Scenario):
     """As the other ones: dump prints what was made. Without a dump it is what the command itself prints that counts, and if it
     fails it prints nothing; TELLS: or something else. REFUSED: the right thing is that it fails.
-    CHANGES_TPM: what it keeps is put back each time, and so PCRs are zero."""
+    EXPLAINS: what went wrong is what it prints. CHANGES_TPM: what it keeps is put back each time, and so PCRs are zero."""
 
-    def __init__(self, name, setup, command, dump=None, stdin=b"", quick=False, tells=False, refused=False, changes_tpm=False):
+    def __init__(self, name, setup, command, dump=None, stdin=b"", quick=False, tells=False, refused=False, changes_tpm=False,
+                 explains=False):
         super().__init__(name, CLEAR + setup, command, dump or "", stdin=stdin)
         self.prints, self.quick, self.tells, self.refused = dump is None, quick, tells, refused
-        self.changes_tpm = changes_tpm
+        self.changes_tpm, self.explains = changes_tpm, explains
 
 
 CLEAR = """
@@ -83,7 +84,7 @@ SCENARIOS = [
     TpmScenario("unseal-primary", "tpm2_evictcontrol -Q -C owner -c 0x81000001; " + SEAL % "", UNSEAL),
     TpmScenario("unseal-pin", PIN + SEAL % "--pcrs 7 --pin-file pin", UNSEAL, quick=True),
     TpmScenario("unseal-refused", SEAL % "--pcrs 7" + "tpm2_pcrextend 7:sha256=%064d; " % 2, UNSEAL, refused=True),
-    TpmScenario("unseal-explain", SEAL % "--pcrs 7", ["hwkey", "unseal", "--explain", "{W}/sealed"], tells=True),
+    TpmScenario("unseal-explain", SEAL % "--pcrs 7", ["hwkey", "unseal", "--explain", "{W}/sealed"], tells=True, explains=True),
     TpmScenario("unseal-signed", SIGNED + SEAL % "--public-key public", UNSEAL),
     TpmScenario("generate", FIRST, ["hwkey", "generate", "-q", "new"] + DEVICE, VALID),
     TpmScenario("wrap", FIRST + "head -c 32 clear >bytes; truncate -s 32 bytes", ["hwkey", "wrap", "-q", "new", "{W}/bytes"] + DEVICE, VALID),

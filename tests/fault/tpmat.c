@@ -15,7 +15,7 @@
  * RECORD gets all bytes of both directions. LOG gets a line for each command, "N NAME REQUEST RESPONSE RC", its sizes in
  * bytes and the response code in hex, with the fault's name at the end of the line; then what differs in the TPM from
  * before: "left HANDLE", "gone HANDLE", or "untold HANDLE" for what is left because of the fault: COMMAND was never told of
- * it, or tried to flush it. Sessions and transient objects that are left are flushed then, as a resource manager does.
+ * it, or tried to flush it; and "wrong N" for N more wrong PINs that the TPM remembers. Sessions and transient objects that are left are flushed then, as a resource manager does.
  *
  * Exit status: COMMAND's, 128 + signal if it was killed, 124 after TPMAT_SECONDS (default 20), 125 if this program fails.
  */
@@ -297,6 +297,19 @@ static void handles_read(const struct proxy *p, struct handles *ret)
 	close(tpm);
 }
 
+/* How many wrong authorisation values it remembers. */
+static uint32_t wrong_ones(const struct proxy *p)
+{
+	struct message m = { { 0x80, 0x01, 0, 0, 0, 22, 0, 0, 0x01, 0x7a, 0, 0, 0, TPM2_CAP_TPM_PROPERTIES }, 22 };
+	int tpm = sock(p->path, "", false);
+
+	put32(m.data + 14, TPM2_PT_LOCKOUT_COUNTER);
+	put32(m.data + 18, 1);
+	ask(tpm, &m);
+	close(tpm);
+	return m.len >= 27 ? be32(m.data + 23) : 0;
+}
+
 static bool has(const struct handles *h, uint32_t handle)
 {
 	for (size_t i = 0; i < h->n && i < HANDLES_MAX; i++)
@@ -425,6 +438,7 @@ static int run(struct proxy *p, char **argv)
 {
 	int listener = sock(p->front, "", true), ctrl = sock(p->front, ".ctrl", true), status;
 	struct handles before;
+	uint32_t wrong = wrong_ones(p);
 	pid_t helper;
 
 	handles_read(p, &before);
@@ -440,6 +454,8 @@ static int run(struct proxy *p, char **argv)
 	alarm(0);
 	kill(helper, SIGKILL);
 	compare(p, &before);
+	if (p->log && wrong_ones(p) != wrong)
+		fprintf(p->log, "wrong %d\n", (int)(wrong_ones(p) - wrong));
 	if (late)
 		return TIMED_OUT;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
