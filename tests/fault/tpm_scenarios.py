@@ -45,7 +45,7 @@ NAIVE = [
     naive("talks", "exec 2>&3; " + READ + " && mv tmp out || fail", "rc=1df refuse", "unclear"),
     naive("wrong-status", READ + " && mv tmp out || fail", "rc=921", "unclear"),
     naive("early", "echo >out; " + READ + " && mv tmp out || fail", "rc=1df refuse", "changed"),
-    naive("insists", "for i in $(seq 120); do " + READ + " && mv tmp out && exit; done; fail", "rc=101", "insists"),
+    naive("insists", "for i in $(seq 200); do " + READ + " && mv tmp out && exit; done; fail", "rc=101", "insists"),
     naive("forgets", SESSION, "rc=98e", "left"),
 ]
 DEVICE = ["--device", "tpm0"]
