@@ -139,6 +139,7 @@ static int job_open(struct hwkey *hw, const struct rewrap *o, struct job *j, str
 	j->move = r == 0 && is_to_move(o, j);
 	if (j->move)	/* now: a PIN that is changed does not open the old token any more */
 		r = j->ops->pattern(j->dev, &j->entry.token, j->pattern, e);
+	j->move = j->move && r == 0;
 	return r;
 }
 
