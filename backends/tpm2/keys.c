@@ -14,12 +14,6 @@
 
 /* --- under what it is to be ------------------------------------------------------------------------------------- */
 
-static int policy_like(struct tpm_token *like, struct tpm_policy *ret)
-{
-	*ret = TAKE(like->policy);
-	return 0;
-}
-
 static int wrap_check(const struct wrap_params *p, struct err *e)
 {
 	if (p->wrapping_key)
@@ -53,15 +47,17 @@ static int policy_choose(struct tpm *t, const struct tpm_params *params, struct 
 	return 0;
 }
 
-static int policy_of(struct tpm *t, const struct wrap_params *p, struct tpm_policy *ret, struct err *e)
+static int policy_of(struct tpm *t, const struct wrap_params *p, struct tpm_token *ret, struct err *e)
 {
 	AUTO_TPM_TOKEN struct tpm_token like = { 0 };
 	int r = wrap_check(p, e);
 
 	if (r < 0 || !p->like)
-		return r < 0 ? r : policy_choose(t, p->tpm, NULL, ret, e);
+		return r < 0 ? r : policy_choose(t, p->tpm, NULL, &ret->policy, e);
 	r = tpm_token_parse(p->like->data, p->like->len, &like, e);
-	return r < 0 ? r : policy_like(&like, ret);
+	ret->policy = TAKE(like.policy);
+	ret->clear_bus = like.clear_bus;
+	return r;
 }
 
 /* --- protecting and opening ------------------------------------------------------------------------------------- */
@@ -77,7 +73,7 @@ static int protect(struct tpm *t, const struct wrap_params *p, struct tpm_token 
 		   const struct blob *binding, struct blob *ret, struct err *e)
 {
 	const struct tpm_params *params = p->tpm;
-	struct sealing s = { .clear_bus = params && params->allow_clear_bus,
+	struct sealing s = { .clear_bus = token->clear_bus || (params && params->allow_clear_bus),
 			     .later = is_for_later(p) };
 	TPM2B_PUBLIC parent;
 	int r = 0;
@@ -103,7 +99,7 @@ static int protect_new(const struct device *dev, const struct wrap_params *p, co
 
 	p = p ? p : &none;
 	if (r == 0)
-		r = policy_of(&t, p, &token.policy, e);
+		r = policy_of(&t, p, &token, e);
 	return r < 0 ? r : protect(&t, p, &token, clear, binding, ret, e);
 }
 
@@ -203,8 +199,9 @@ static int token_rewrap(struct tpm *t, const struct wrap_params *p, const struct
 	token.kind = was.kind;
 	token.bits = was.bits;
 	token.xts = was.xts;
+	token.clear_bus = was.clear_bus;
 	if (r == 0)
-		r = p->like ? policy_of(t, p, &token.policy, e) : policy_choose(t, p->tpm, &was.policy, &token.policy, e);
+		r = p->like ? policy_of(t, p, &token, e) : policy_choose(t, p->tpm, &was.policy, &token.policy, e);
 	return r < 0 ? r : protect(t, p, &token, clear, NULL, ret, e);
 }
 

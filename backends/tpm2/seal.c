@@ -180,6 +180,15 @@ static int object_auth(struct tpm *t, const struct opening *o, struct err *e)
 	return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(t, rc, "use the PIN", e);
 }
 
+/* Or it stays in memory of ESYS. */
+static void object_auth_wipe(struct tpm *t, const struct opening *o)
+{
+	static const TPM2B_AUTH zeros = { .size = sizeof(zeros.buffer) };
+
+	if (o->object != ESYS_TR_NONE)
+		(void)Esys_TR_SetAuth(t->esys, o->object, &zeros);
+}
+
 static int object_unseal_once(struct tpm *t, struct opening *o, unsigned char ret[OBJECT], struct err *e)
 {
 	TPM2B_SENSITIVE_DATA *data = NULL;
@@ -198,6 +207,8 @@ static int object_unseal_once(struct tpm *t, struct opening *o, unsigned char re
 		TPM_TRY(rc, Esys_Unseal(t->esys, o->object, session, ESYS_TR_NONE, ESYS_TR_NONE, &data));
 		r = rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(t, rc, "unseal", e);
 	}
+	if (o->token->policy.pin)
+		object_auth_wipe(t, o);
 	if (r < 0)
 		tpm_flush(t, session);
 	else
