@@ -200,7 +200,7 @@ endif
 # And what is tagged 'stock' of the tests of the other ring.
 check-stock-kernel: deps-lab all ## tests on Debian's own kernel in an emulated machine (QEMU), which takes 8 s to start
 	@tests/kernel/stock-build >/dev/null
-	RING=stock tests/named --filter-tags stock tests/kernel/stock.bats tests/kernel/luks.bats
+	RING=stock tests/named --filter-tags stock $(patsubst %,tests/kernel/%.bats,stock luks tpm2)
 
 # Other architectures: by Debian's cross compilers, with the libraries of its packages for them. CLI=tests/cli: all command
 # tests; without it those that tell architectures apart and do not take an emulator minutes.

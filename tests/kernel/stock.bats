@@ -93,21 +93,6 @@ here() {
 	here hwkey luks-open --test "$home/img" | grep -q disk2
 }
 
-@test "stock kernel: a TPM by either interface, and what it holds survives the reboot" {
-	for interface in crb tis; do
-		guest -T -i "$interface" -- "$interface" <<-'EOF'
-			readlink -f /sys/class/tpm/tpm0/device/driver | grep -q "/tpm_$1$"
-			export TPM2TOOLS_TCTI=device:/dev/tpmrm0
-			if [ "$1" = crb ]; then
-				tpm2_createprimary -Q -C o -g sha256 -G ecc -c primary
-				tpm2_evictcontrol -Q -C o -c primary 0x81000001
-			fi
-			tpm2_readpublic -Q -c 0x81000001 -f pem -o "$STATE/$1"
-		EOF
-	done
-	cmp "$home/crb" "$home/tis"
-}
-
 @test "stock kernel: a guest that dies or hangs is a failure, and says so" {
 	run guest <<<'echo c >/proc/sysrq-trigger'
 	[ "$status" -eq 125 ]
