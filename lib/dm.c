@@ -14,10 +14,14 @@ bool dm_is_here(const char *sysroot)
 	char path[PATH_MAX], name[64];
 	bool found = false;
 	FILE *f;
+	int fd;
 
 	(void)control;
 	(void)snprintf(path, sizeof(path), "%s/proc/misc", sysroot ? sysroot : "");
-	f = fopen(path, "re");
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	f = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!f)
+		auto_close(&fd);
 	while (f && !found && fscanf(f, "%*u %63s", name) == 1)
 		found = !strcmp(name, "device-mapper");
 	if (f)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,10 +21,23 @@ enum {			/* bytes: each page that the kernel keeps secret costs as much as 50 sy
 	ARENA_ALIGN = 64,
 };
 
-/* At the beginning of its own mapping, so that every copy of this file, in whatever module, can give back to it. */
+/*
+ * At the beginning of its own mapping, so that every copy of this file, in whatever module and thread, can give back to it.
+ * A child has its parent's in common with it, and takes no more of it.
+ */
 struct arena {
 	size_t used;		/* bytes; what is above them is zero */
+	unsigned forks;		/* of the process that made it */
 };
+
+static unsigned forks;
+static struct arena *arena;
+
+static void forked(void)
+{
+	forks++;
+	arena = NULL;
+}
 
 static void *map_secretmem(size_t size)
 {
@@ -55,16 +69,22 @@ static void *map_locked(size_t size)
 static struct arena *arena_get(void)
 {
 #ifdef __SANITIZE_ADDRESS__
+	(void)forked;
 	return NULL;
 #else
-	static void *arena;
+	struct arena *a = __atomic_load_n(&arena, __ATOMIC_ACQUIRE), *none = NULL;
 
-	if (!arena) {
-		arena = map_secretmem(ARENA_SIZE);
-		if (arena != MAP_FAILED)
-			((struct arena *)arena)->used = ARENA_ALIGN;
+	if (a)
+		return a == MAP_FAILED ? NULL : a;
+	a = pthread_atfork(NULL, NULL, forked) == 0 ? map_secretmem(ARENA_SIZE) : MAP_FAILED;
+	if (a != MAP_FAILED)
+		*a = (struct arena){ .used = ARENA_ALIGN, .forks = forks };
+	if (!__atomic_compare_exchange_n(&arena, &none, a, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		if (a != MAP_FAILED)		/* another thread was first */
+			(void)munmap(a, ARENA_SIZE);
+		a = none;
 	}
-	return arena == MAP_FAILED ? NULL : arena;
+	return a == MAP_FAILED ? NULL : a;
 #endif
 }
 
@@ -76,21 +96,24 @@ static size_t arena_size(size_t size)
 static bool arena_take(struct secret *ret, size_t size)
 {
 	struct arena *a = size < ARENA_SIZE ? arena_get() : NULL;
+	size_t at = a ? __atomic_load_n(&a->used, __ATOMIC_ACQUIRE) : 0;
 
-	if (!a || arena_size(size) > ARENA_SIZE - a->used)
-		return false;
-	*ret = (struct secret){ .data = (unsigned char *)a + a->used, .size = size, .from = a };
-	a->used += arena_size(size);
+	do
+		if (!a || arena_size(size) > ARENA_SIZE - at)
+			return false;
+	while (!__atomic_compare_exchange_n(&a->used, &at, at + arena_size(size), false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_ACQUIRE));
+	*ret = (struct secret){ .data = (unsigned char *)a + at, .size = size, .from = a };
 	return true;
 }
 
 /* What is not the last one stays away until the process ends. */
 static void arena_give(const struct secret *s)
 {
-	size_t at = (size_t)(s->data - (unsigned char *)s->from);
+	size_t at = (size_t)(s->data - (unsigned char *)s->from), end = at + arena_size(s->size);
 
-	if (at + arena_size(s->size) == s->from->used)
-		s->from->used = at;
+	if (s->from->forks == forks)
+		(void)__atomic_compare_exchange_n(&s->from->used, &end, at, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 int secret_alloc(struct secret *ret, size_t size, struct err *e)

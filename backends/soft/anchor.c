@@ -360,7 +360,7 @@ int anchor_remove(const struct device *dev, int dir, const struct session *sessi
 	int r = anchor_find(dir, path, e);
 
 	if (r == 0)
-		r = root_slot_remove(dir, root_slot_find("anchor"), session, e);
+		r = root_slot_remove(dev, dir, root_slot_find("anchor"), e);
 	if (r == 0 && path[0])
 		half_remove(dev, path, session);
 	return r;

@@ -226,6 +226,8 @@ int soft_backup_look(const struct device *dev, const struct blob *file, const st
 	if (r == 0 && (given || compare(dev, &b, &doubt) == 0)) {
 		r = backup_root(dev, &b, given, &root, e);
 		if (r == 0)
+			r = slot_verify(b.slot_data, &b.slot, root.data, e);
+		if (r == 0)
 			r = snapshot_open(&b, root.data, 0, &n, e);
 	}
 	if (r < 0)

@@ -129,6 +129,8 @@ int store_commit(struct store *s, struct err *e)
 	struct container next = s->now;
 	int r = store_check_moved(s, e);
 
+	if (r == 0)
+		r = store_flush(s, e);		/* before the other file, which is on disk, is written over */
 	if (r < 0)
 		return r;
 	next.generation++;
@@ -140,8 +142,6 @@ int store_commit(struct store *s, struct err *e)
 		r = container_seal(&next, session_of(s->dev)->root, s->objects.data, &b, e);
 	if (r == 0)
 		r = crypto_sha256(b.data, CONTAINER_HEADER, s->hash, e);
-	if (r == 0)
-		r = store_flush(s, e);		/* before the other file, which is on disk, is written over */
 	if (r == 0)
 		r = keep_damaged(s, e);
 	if (r == 0 && s->no_wait)

@@ -11,6 +11,7 @@
 #include "lib/err.h"
 #include "anchor.h"
 #include "counter.h"
+#include "source.h"
 
 /* Every slot but one that is not there; STATE and WHY are set. Starts with *ROW NULL. */
 static bool next_slot(const struct store *s, const struct soft_slot **row, enum slot_state *ret, struct err *ret_why)
@@ -125,6 +126,18 @@ static const char *way_of(const struct soft_slot *row, enum slot_state state)
 				     : ": 'hwkey pks-config' renews it with --add-slot and --replace";
 }
 
+/* Only a PIN is not asked for. */
+static void look_at_source(const struct store *s, const struct soft_slot *row, struct check_step *step)
+{
+	struct err why;
+	int r = source_try(s->dev, s->dir, row, session_of(s->dev), &why);
+
+	if (r < 0 && r != -EACCES)
+		tell(step, CHECK_DEGRADED, "%s: %s", row->name, why.msg);
+	else
+		tell(step, CHECK_OK, "%s%s", row->name, r < 0 ? " (not opened)" : "");
+}
+
 static void look_at_slots(const struct store *s, struct check_step *steps)
 {
 	const struct session *session = session_of(s->dev);
@@ -144,8 +157,10 @@ static void look_at_slots(const struct store *s, struct check_step *steps)
 			tell(step, result_of(state), "%s%s", why.msg, way_of(row, state));
 		else if (row->type == SLOT_ANCHOR)
 			tell(step, CHECK_OK, "%s", (anchor_path(s->dir, path), path));
+		else if (row->backend)
+			look_at_source(s, row, step);
 		else
-			tell(step, CHECK_OK, "%s%s", row->name, row->credential || row->backend ? " (not opened)" : "");
+			tell(step, CHECK_OK, "%s%s", row->name, row->credential ? " (not opened)" : "");
 	}
 	if (!steps[CHECK_ANCHOR].detail[0])
 		tell(&steps[CHECK_ANCHOR], CHECK_SKIPPED, "there is none");
@@ -210,7 +225,7 @@ static void tell_failure(const struct device *dev, struct check_step *steps, str
 
 	if (!dev->session->len) {
 		tell(&steps[CHECK_COPIES], CHECK_FAILED, "%s", e->msg);
-	} else if (store_open(&s, dev, STORE_DISABLED | STORE_KEYS, &dropped) == 0) {
+	} else if (store_open(&s, dev, STORE_DISABLED | STORE_KEYS | STORE_REANCHOR, &dropped) == 0) {
 		look_at_slots(&s, steps);
 		look_at_files(&s, &steps[CHECK_FILES]);
 		tell(&steps[CHECK_READY], CHECK_FAILED, "%s", e->msg);

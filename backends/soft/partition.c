@@ -12,6 +12,7 @@
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/sys.h"
+#include "counter.h"
 
 static int check_name(const char *name, struct err *e)
 {
@@ -178,6 +179,7 @@ int partition_remove(const struct device *dev, struct err *e)
 	r = store_check_kept(&s, e);
 	if (r < 0)
 		return r;
+	counter_forget(dev->env, s.now.anchor);
 	if (unlinkat(s.dir, s.files[!s.newest], 0) < 0 && errno != ENOENT)
 		return err_sys(e, "cannot remove keystore '%s'", s.name);
 	if (unlinkat(s.dir, s.files[s.newest], 0) < 0)

@@ -10,6 +10,7 @@
 
 #include "access.h"
 #include "backup.h"
+#include "counter.h"
 #include "keys.h"
 #include "lib/blob.h"
 #include "lib/env.h"
@@ -173,6 +174,17 @@ static void keep_revoked(const struct store *s, struct snapshot *n)
 			objects_revoke(&n->objects, &new, true);
 }
 
+/* The counter of what is lost says nothing of what takes its place. */
+static void drop_counter(const struct device *dev, uint64_t anchor)
+{
+	if (!anchor)
+		return;
+	counter_forget(dev->env, anchor);
+	if (dev->env->warn)
+		dev->env->warn(dev->env, "older states are not refused any more: 'hwkey pks-config --counter' makes a new "
+			       "counter");
+}
+
 /* The store's contents become the snapshot's, in memory. */
 static int take_over(struct store *s, const struct backup *b, struct snapshot *n, struct err *e)
 {
@@ -204,7 +216,8 @@ static int take_over(struct store *s, const struct backup *b, struct snapshot *n
 	now->pending = pending > n->size ? pending : 0;
 	now->flags = ((now->flags | b->header.flags) & CONTAINER_POWER11) | (b->header.flags & CONTAINER_MOVED);
 	s->moved = false;	/* this commit is the last one of a backup that was made while exported */
-	now->anchor = lost ? 0 : now->anchor;
+	if (lost)
+		drop_counter(s->dev, b->header.anchor);
 	return 0;
 }
 
@@ -294,7 +307,9 @@ static int restore_whole(const struct device *dev, const struct backup *b, const
 		return r;
 	if (faccessat(s.top, SOFT_DIR, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_set(e, EEXIST, "another keystore was made in '%s' meanwhile", dev->env->pks_dir);
+	drop_counter(dev, c.anchor);
 	c.flags &= ~(uint32_t)CONTAINER_BACKUP;
+	c.anchor = c.counter = 0;
 	memset(c.previous, 0, sizeof(c.previous));
 	return store_recreate(s.top, session_of(dev), row, &slot, &c, n.memory.data, e);
 }

@@ -62,6 +62,8 @@ static int slot_load(int dir, const struct soft_slot *row, size_t known, struct 
 	AUTO_CLOSE int fd = openat(dir, row->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	int r;
 
+	if (fd < 0 && errno == ELOOP)
+		return err_set(e, EBADMSG, "root-key slot '%s': a symbolic link", row->file);
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : err_sys(e, "cannot open root-key slot '%s'", row->file);
 	r = secret_fill(file, fd, SLOT_MAX, known, e);
@@ -449,16 +451,35 @@ enum slot_state root_slot_state(int dir, const struct soft_slot *row, const stru
 	return state;
 }
 
-int root_slot_remove(int dir, const struct soft_slot *row, const struct session *session, struct err *e)
+/* What a trust source sealed is only as good as what that gives back now, or would with a PIN. */
+static bool is_spare(const struct device *dev, int dir, const struct soft_slot *row, struct err *ret_why)
 {
+	const struct session *session = session_of(dev);
+	int r;
+
+	if (root_slot_state(dir, row, session, ret_why) != SLOT_GOOD)
+		return false;
+	r = row->backend ? source_try(dev, dir, row, session, ret_why) : 0;
+	return r == 0 || r == -EACCES;
+}
+
+int root_slot_remove(const struct device *dev, int dir, const struct soft_slot *row, struct err *e)
+{
+	struct err why = { 0 }, closed = { 0 };
 	bool spare = false;
-	struct err why;
 
 	if (!root_has_slot(dir, row))
 		return err_set(e, ENOENT, "keystore has no slot '%s'", row->name);
-	for (size_t i = 0; i < ARRAY_SIZE(soft_slots); i++)
-		spare = spare || (&soft_slots[i] != row &&
-				  root_slot_state(dir, &soft_slots[i], session, &why) == SLOT_GOOD);
+	for (size_t i = ARRAY_SIZE(soft_slots); !spare && i-- > 0;) {
+		if (&soft_slots[i] == row || !root_has_slot(dir, &soft_slots[i]))
+			continue;
+		spare = is_spare(dev, dir, &soft_slots[i], &why);
+		if (!spare && soft_slots[i].backend)
+			closed = why;
+	}
+	if (!spare && closed.code)
+		return err_set(e, EBUSY, "slot '%s' is the last one that opens the keystore: %.160s", row->name,
+			       closed.msg);
 	if (!spare)
 		return err_set(e, EBUSY, "slot '%s' is the last one that opens the keystore: add another one first",
 			       row->name);

@@ -85,6 +85,6 @@ int root_slot_check(int dir, const struct soft_slot *, const struct session *, c
 int root_wipe_temp(int dir, struct err *e);
 int root_wipe_plain(int dir, struct err *e);	/* the same for a plain slot that is nobody's, if there is one */
 /* Overwrites and removes the slot. EBUSY if no other undamaged one is left. */
-int root_slot_remove(int dir, const struct soft_slot *, const struct session *, struct err *e);
+int root_slot_remove(const struct device *, int dir, const struct soft_slot *, struct err *e);
 
 #endif

@@ -70,7 +70,7 @@ int soft_slot_remove(const struct device *dev, const char *name, struct err *e)
 	if (r == 0 && row->type == SLOT_ANCHOR)
 		r = anchor_remove(dev, s.dir, session_of(dev), e);
 	else if (r == 0)
-		r = root_slot_remove(s.dir, row, session_of(dev), e);
+		r = root_slot_remove(dev, s.dir, row, e);
 	return r;
 }
 

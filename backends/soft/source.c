@@ -75,8 +75,8 @@ int source_seal(const struct device *dev, const struct soft_slot *row, const str
 	return r;
 }
 
-int source_unseal(const struct device *dev, const struct soft_slot *row, const struct slot *s, struct secret *ret,
-		struct err *e)
+static int unseal(const struct device *dev, const struct soft_slot *row, const struct slot *s, struct secret *ret,
+		  struct err *e)
 {
 	const struct blob sealed = { .data = (unsigned char *)(uintptr_t)s->payload, .len = s->payload_len };
 	unsigned char room[BINDING_SIZE];
@@ -88,7 +88,32 @@ int source_unseal(const struct device *dev, const struct soft_slot *row, const s
 	if (r == 0)
 		r = ops->unseal(source, &sealed, &binding, ret, e);
 	device_free_list(list);
+	return r;
+}
+
+int source_unseal(const struct device *dev, const struct soft_slot *row, const struct slot *s, struct secret *ret,
+		  struct err *e)
+{
+	int r = unseal(dev, row, s, ret, e);
+
 	if (r < 0 && r != -EBADMSG && r != -EBUSY)
 		e->code = ENOKEY;
 	return r < 0 ? -e->code : 0;
+}
+
+int source_try(const struct device *dev, int dir, const struct soft_slot *row, const struct session *session, struct err *e)
+{
+	AUTO_SECRET struct secret file = { 0 }, root = { 0 };
+	struct env silent = *dev->env;
+	struct device quiet = *dev;
+	struct slot s;
+	int r = root_slot_load(dir, row, &file, &s, e);
+
+	silent.ask = NULL;
+	quiet.env = &silent;
+	if (r == 0)
+		r = unseal(&quiet, row, &s, &root, e);
+	if (r == 0 && (root.len != ROOT_KEY || !crypto_equal(root.data, session->root, ROOT_KEY)))
+		r = err_set(e, EBADMSG, "slot '%s' has another root key", row->name);
+	return r;
 }

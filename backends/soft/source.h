@@ -15,5 +15,10 @@ int source_seal(const struct device *, const struct soft_slot *, const struct se
 		struct secret *ret, struct err *e);
 /* EBADMSG: tampered with; EBUSY; ENOKEY: the trust source is not here, locked out, in another state. */
 int source_unseal(const struct device *, const struct soft_slot *, const struct slot *, struct secret *ret, struct err *e);
+/*
+ * Whether the trust source gives back this keystore's root key now, without asking anybody: 0; -EACCES: it would have to. E
+ * says why not.
+ */
+int source_try(const struct device *, int dir, const struct soft_slot *, const struct session *, struct err *e);
 
 #endif

@@ -456,6 +456,31 @@ static void tell_moved(const struct store *s)
 		env->note(env, "keystore '%s' was exported: what is here may have changed elsewhere", s->name);
 }
 
+/* A writer may step the counter between the two readings: what is wrong is wrong twice. */
+static int check_read(struct store *s, struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	int tries = READ_TRIES;
+
+	for (;;) {
+		uint64_t generation = s->now.generation, counted;
+		int r = counter_check(s, e);
+
+		counted = s->counted;
+		if (r != -EBADMSG || !counted || --tries <= 0)
+			return r;
+		(void)nanosleep(&pause, NULL);
+		r = store_load(s, s->dev->id, e);
+		if (r == 0 && s->now.generation == generation) {
+			r = counter_check(s, e);
+			if (r == 0 || s->counted == counted)
+				return r;
+		}
+		if (r < 0 && r != -EBADMSG)
+			return r;
+	}
+}
+
 static int load_all(struct store *s, unsigned flags, struct err *e)
 {
 	int r = store_load(s, s->dev->id, e);
@@ -465,9 +490,11 @@ static int load_all(struct store *s, unsigned flags, struct err *e)
 		return 0;
 	}
 	s->moved = r == 0 && s->now.flags & CONTAINER_MOVED;
+	if (r == 0 && s->lock < 0 && !(flags & STORE_REANCHOR))
+		r = check_read(s, e);
 	if (r == 0)
 		r = load_boot(s, flags, e);
-	if (r == 0 && !(flags & STORE_REANCHOR))
+	if (r == 0 && s->lock >= 0 && !(flags & STORE_REANCHOR))
 		r = counter_check(s, e);
 	if (r == 0 && flags & STORE_WRITE)
 		r = store_apply_pending(s, e);

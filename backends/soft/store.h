@@ -50,6 +50,7 @@ struct store {
 	struct boot boot;
 	struct container now;		/* header of the generation in .objects */
 	unsigned char hash[CRYPTO_HASH];	/* of those 256 bytes */
+	bool stuck;			/* it may or may not have made its last step */
 	uint64_t counted;		/* what the counter of .now.anchor says: counter.h */
 	unsigned newest;		/* 0: it is in .files[0], 1: in .files[1] */
 	bool no_wait;			/* the next commit does not wait for the disk: store_flush() does */

@@ -46,6 +46,14 @@ static int set_auth(struct tpm *t, ESYS_TR nv, const struct secret *auth, struct
 	return rc ? tpm_fail(t, rc, "use the counter", e) : 0;
 }
 
+/* ESYS frees it as it is. */
+static void forget_auth(struct tpm *t, ESYS_TR nv)
+{
+	const TPM2B_AUTH zero = { .size = CRYPTO_KEY };
+
+	(void)Esys_TR_SetAuth(t->esys, nv, &zero);
+}
+
 static int find(struct tpm *t, uint32_t handle, ESYS_TR *ret, struct err *e)
 {
 	TSS2_RC rc;
@@ -154,6 +162,7 @@ static int counter_create(const struct device *dev, const struct secret *auth, u
 	if (r < 0)
 		return r;
 	r = start(&t, nv, auth, ret, e);
+	forget_auth(&t, nv);
 	if (r < 0)
 		undefine(&t, nv);
 	return r;
@@ -164,17 +173,23 @@ static int counter_use(const struct device *dev, uint32_t handle, const struct s
 {
 	AUTO_TPM struct tpm t = { 0 };
 	ESYS_TR session, nv;
+	bool found;
 	int r = tpm_open(dev, &t, e);
 
 	if (r == 0)
 		r = find(&t, handle, &nv, e);
+	found = r == 0;
 	if (r == 0)
 		r = set_auth(&t, nv, auth, e);
 	if (r == 0)
 		r = session_plain(&t, &session, e);
 	if (r == 0 && increment)
 		r = bump(&t, nv, session, e);
-	return r < 0 ? r : read_value(&t, nv, session, ret, e);
+	if (r == 0)
+		r = read_value(&t, nv, session, ret, e);
+	if (found)
+		forget_auth(&t, nv);
+	return r;
 }
 
 static int counter_read(const struct device *dev, uint32_t handle, const struct secret *auth, uint64_t *ret, struct err *e)
@@ -188,6 +203,22 @@ static int counter_increment(const struct device *dev, uint32_t handle, const st
 	return counter_use(dev, handle, auth, true, ret, e);
 }
 
+/* Whoever names it, nothing but a counter as counter_create() makes them is removed. */
+static int check_ours(struct tpm *t, uint32_t handle, ESYS_TR nv, struct err *e)
+{
+	TPM2B_NV_PUBLIC *public = NULL;
+	bool ours;
+	TSS2_RC rc;
+
+	TPM_TRY(rc, Esys_NV_ReadPublic(t->esys, nv, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL));
+	if (rc)
+		return tpm_fail(t, rc, "look at the counter", e);
+	ours = (handle & ~(uint32_t)NV_MASK) == NV_FIRST && public->nvPublic.dataSize == COUNTER_BYTES &&
+	       (public->nvPublic.attributes & ~(TPMA_NV)TPMA_NV_WRITTEN) == attributes;
+	Esys_Free(public);
+	return ours ? 0 : err_set(e, EPERM, "%s: 0x%08x is no counter of hwkey's", t->dev->id, handle);
+}
+
 static int counter_remove(const struct device *dev, uint32_t handle, struct err *e)
 {
 	AUTO_TPM struct tpm t = { 0 };
@@ -197,6 +228,8 @@ static int counter_remove(const struct device *dev, uint32_t handle, struct err 
 
 	if (r == 0)
 		r = find(&t, handle, &nv, e);
+	if (r == 0)
+		r = check_ours(&t, handle, nv, e);
 	if (r < 0)
 		return r;
 	TPM_TRY(rc, Esys_NV_UndefineSpace(t.esys, ESYS_TR_RH_OWNER, nv, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE));

@@ -1,5 +1,6 @@
 # The keystore with a TPM behind it: a root key that it sealed, and a counter that tells older states
 setup() {
+	bats_require_minimum_version 1.5.0
 	load helpers
 	load tpm
 	boot 1
@@ -96,7 +97,7 @@ only_tpm() { hwkey pks-config --add-slot tpm2 --remove-slot plain; }
 	hwkey pks-check --reanchor
 	hwkey pks-check
 	tpm_stop
-	fails 6 'cannot tell whether' hwkey pks-read secret
+	fails 5 'cannot tell whether' hwkey pks-read secret
 	HWKEY_TCTI='' hwkey pks-check --reanchor 2>err
 	grep -q 'has no counter any more' err
 	[ "$(field ROLLBACK)" = 'not protected from' ]
@@ -123,8 +124,87 @@ only_tpm() { hwkey pks-config --add-slot tpm2 --remove-slot plain; }
 	[ "$(hwkey pks-read b)" = one ]
 	hwkey pks-confirm b
 	hwkey pks-check
+	cp -a "$HWKEY_PKS_DIR" old
+	hwkey pks-write --no-wait --replace b secret2 2>/dev/null || hwkey pks-write --no-wait c one
+	hwkey pks-write d one
 	boot 2
 	[ "$(hwkey pks-read a)" = one ]
+	rm -r "$HWKEY_PKS_DIR"
+	cp -a old "$HWKEY_PKS_DIR"
+	fails 6 'was rolled back' hwkey pks-read a
+}
+
+@test "pks-tpm: a write that follows one that did not wait is as safe from rollback" {
+	hwkey pks-config --counter
+	hwkey pks-write --no-wait a one
+	cp -a "$HWKEY_PKS_DIR" old
+	printf two >two
+	hwkey pks-write --replace secret two
+	rm -r "$HWKEY_PKS_DIR"
+	cp -a old "$HWKEY_PKS_DIR"
+	fails 6 'was rolled back' hwkey pks-read secret
+}
+
+@test "pks-tpm: a counter begins where a write was not confirmed yet" {
+	hwkey pks-write --no-wait a one
+	hwkey pks-config --counter 2>err
+	not grep 'not yet safe' err
+	[ "$(hwkey pks-read a)" = one ]
+	hwkey pks-write --no-wait b one
+	hwkey pks-config --no-counter
+	[ "$(hwkey pks-read b)" = one ]
+}
+
+@test "pks-tpm: of two TPMs the one that has the counter, or the root key, is found" {
+	hwkey pks-config --counter
+	tpm_start tpm9
+	tpm_srk
+	[ "$(hwkey pks-read secret)" = one ]
+	hwkey pks-write a one
+	HWKEY_TCTI="${HWKEY_TCTI#* } ${HWKEY_TCTI%% *}"	# now the other one is the first
+	[ "$(hwkey pks-read secret)" = one ]
+	hwkey pks-write b one
+	only_tpm
+	HWKEY_TCTI="${HWKEY_TCTI#* } ${HWKEY_TCTI%% *}"
+	[ "$(hwkey pks-read b)" = one ]
+	hwkey pks-config --no-counter
+	for name in tpm0 tpm9; do
+		tpm_use $name
+		[ -z "$(tpm2_getcap handles-nv-index)" ]
+	done
+}
+
+@test "pks-tpm: what the TPM does not open any more is not taken for the last way in" {
+	hwkey pks-config --add-slot tpm2
+	tpm_clear
+	hwkey pks-check | grep -q 'trust source *degraded .*cleared'
+	fails 7 'last one that opens' hwkey pks-config --remove-slot plain
+	[ "$(hwkey pks-read secret)" = one ]
+	tpm_extend 7 now
+	printf '7:sha256=%064d\n' 1 >values
+	run -7 --separate-stderr hwkey pks-config --add-slot tpm2 --replace --pcr-values values --remove-slot plain
+	[[ $stderr == *"slot 'plain' is the last one that opens"*'PCR 7'* ]]
+	[ "$(hwkey pks-read secret)" = one ]
+}
+
+@test "pks-tpm: who reads beside a writer sees no rollback" {
+	hwkey pks-config --counter
+	for i in 1 2 3 4 5 6 7 8; do hwkey pks-write --replace secret one; done &
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do [ "$(hwkey pks-read secret)" = one ]; done
+	wait
+}
+
+@test "pks-tpm: an erase takes nothing from the TPM but a counter" {
+	tpm2_nvdefine -Q -C o -s 32 0x01c00aaa
+	tpm2_nvdefine -Q -C o -s 32 0x01800aaa
+	for handle in '\1\xc0\x0a\xaa' '\1\x80\x0a\xaa'; do
+		printf "\\0\\0\\0\\1$handle" | dd of="$HWKEY_PKS_DIR/system/local.B" bs=1 seek=56 conv=notrunc status=none
+		cp -a "$HWKEY_PKS_DIR" copy
+		console 4:1
+		HWKEY_PKS_DIR=$PWD/copy hwkey secure-erase --pks --now --i-understand
+		rm -rf copy
+	done
+	[ "$(tpm2_getcap handles-nv-index | grep -c 0x)" -eq 2 ]
 }
 
 @test "pks-tpm: a slot of the TPM opens in the state that it is bound to, and says which PCR differs" {
