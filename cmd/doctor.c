@@ -19,7 +19,7 @@ struct doctor { char *device; bool make_srk; };
 CMD_OPTS(struct doctor);
 
 static const struct opt opts[] = {
-	OPT_FLAG(struct doctor, make_srk, "make-srk", 0, "Change one thing, and look at nothing: store a TPM's root key in it"),
+	OPT_FLAG(struct doctor, make_srk, "make-srk", 0, "Look at nothing, but store a TPM's root key in it"),
 	OPT_STR(struct doctor, device, "device", 'd', "ID", "Of several TPMs: this one", .complete = COMPLETE_DEVICE),
 	{ 0 }
 };

@@ -173,7 +173,8 @@ static int see_way(void *ctx, const struct luks_row *row, struct err *e)
 	if (row->slot < 0 || (row->state && strcmp(row->state, "ok") != 0))
 		return 0;
 	if (row->blob)
-		bound = tpm_token_parse(row->blob->data, row->blob->len, &t, &(struct err){ 0 }) == 0 && t.policy.n_branches;
+		bound = tpm_token_parse(row->blob->data, row->blob->len, &t, &(struct err){ 0 }) == 0 &&
+			t.policy.n_branches;
 	else
 		bound = row->needs[0];
 	w->bound |= bound;

@@ -170,7 +170,7 @@ static uint32_t policy_breaks(const struct tpm_policy *p, const struct tpm_branc
 	return best;
 }
 
-/* What becomes of it without a rewrap: in the states of VALUES, or if that is NULL in words. RET is empty if nothing can. */
+/* What becomes of it without a rewrap, in the states of VALUES if there are any; RET is empty if no PCRs bind it. */
 static int next_boot(const struct job *j, const char *values, char *ret, size_t size, struct err *e)
 {
 	AUTO_TPM_TOKEN struct tpm_token t = { 0 };
@@ -274,7 +274,8 @@ static int move_job(struct hwkey *hw, const struct wrap_params *p, struct job *j
 	if (j->to->backend->measures)
 		params.wrap.tpm = &tpm;
 	else if (old.policy.n_branches || old.policy.pin || old.policy.public_key.len)
-		warn(&hw->env, "key '%s': device '%s' has no PCRs and PINs, so it opens without from now on", j->name, j->to->id);
+		warn(&hw->env, "key '%s': device '%s' has no PCRs and PINs, so it opens without from now on", j->name,
+		     j->to->id);
 	if (j->key.policy && j->to->backend->measures)
 		warn(&hw->env, "key '%s': device '%s' does not know its policy, so it opens without from now on", j->name,
 		     j->to->id);

@@ -17,7 +17,7 @@ struct wrap_options {
 	OPT_STR(s, m.policy, "policy", 0, "NAME,...", \
 		"What must hold to open it: ossecbootaudit, ossecbootenforce, pwset", .complete = COMPLETE_WRAP_POLICY)
 
-/* VALUES: the name of the option with a file of PCR values, which means the state of now or another one, if FUTURE. */
+/* VALUES: the name of the option with a file of PCR values. */
 #define WRAP_OPTS_TPM(s, m, values) \
 	OPT_STR(s, m.pcrs, "pcrs", 0, "PCRS", "Opens while these PCRs are as now: 7 or 7+11:sha256"), \
 	OPT_STR(s, m.pcr_values, values, 0, "FILE", "Opens also, or only, with the PCR values in FILE", \

@@ -182,8 +182,8 @@ static bool is_owned(const struct luks_source *src, const struct luks_token *t)
  * The token was made here, and RET has the passphrase of its slots. One that is made for a UUID that this volume had is of
  * no use to anybody. Only a trust source that does not know its own has to open it.
  */
-static bool is_from_here(struct luks *l, const struct luks_source *src, const struct luks_token *t, const struct luks_key *k,
-			 struct secret *ret)
+static bool is_from_here(struct luks *l, const struct luks_source *src, const struct luks_token *t,
+			 const struct luks_key *k, struct secret *ret)
 {
 	struct err quiet = { 0 };
 
