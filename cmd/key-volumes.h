@@ -12,8 +12,9 @@
 #define PROP_RENEW_VOLUMES "hwkey-renew-volumes"
 
 /*
- * Does them, with the PIN that was GIVEN if it is new: a new keyslot and token on each that has one of the entry's key, the old ones removed after the proof. Asks
- * nobody. What is not here or fails is told by a note, counted, and stays in the property.
+ * Does them: a new keyslot and token on each that has one of the entry's key, with the PIN that was GIVEN if it is new,
+ * the old ones removed after the proof. Asks nobody. What is not here or fails is told by a note, counted, and stays in
+ * the property.
  */
 int key_volumes_renew(struct hwkey *, struct entry *, const struct wrap_params *given, size_t *failed,
 		      struct err *e);
