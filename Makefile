@@ -217,7 +217,7 @@ check-asan: ## unit and command tests with AddressSanitizer and UBSan
 		$(MAKE) B=build-asan SANITIZE=address,undefined deps all check-unit run-asan
 
 # Plain cryptsetup would load a plug-in made for AddressSanitizer without its run-time library: those tests are left out.
-run-asan:
+run-asan: $(B)/fault/tpmat
 	@echo 'not run with sanitizers: tests/cli/plugin.bats, which loads the plug-in into plain cryptsetup'
 	timeout 1800 tests/named $(filter-out %/plugin.bats,$(wildcard tests/cli/*.bats))
 
