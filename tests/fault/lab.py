@@ -115,6 +115,7 @@ def environment(work):
         "LC_ALL": "C",
         "HOME": work,
         "TMPDIR": os.path.dirname(work),
+        "FAULTAT_SECONDS": str(LIMIT - 5),  # scrypt takes its time on a busy machine
         **TPMS,
     }
 
