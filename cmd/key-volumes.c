@@ -6,7 +6,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/tpm-token.h"
 #include "luks.h"
+
+struct bound {			/* what a TPM's token opens with */
+	bool pin, is_signed;
+	uint32_t pcrs;
+};
+
+static struct bound bound_of(const struct blob *token)
+{
+	AUTO_TPM_TOKEN struct tpm_token t = { 0 };
+	struct bound b = { 0 };
+	struct err ignored;
+
+	if (!token || tpm_token_parse(token->data, token->len, &t, &ignored) < 0)
+		return b;
+	b.pin = t.policy.pin;
+	b.is_signed = t.policy.public_key.len;
+	for (unsigned i = 0; i < t.policy.n_branches; i++)
+		b.pcrs |= t.policy.branch[i].pcrs;
+	return b;
+}
+
+static bool is_weaker(const struct bound *now, const struct bound *before)
+{
+	return (before->pin && !now->pin) || (before->is_signed && !now->is_signed) || (before->pcrs & ~now->pcrs);
+}
 
 struct seen {			/* of one volume */
 	const char *name;	/* of the key */
@@ -15,6 +41,8 @@ struct seen {			/* of one volume */
 	bool is_named;		/* a token of that name, and a slot unless it is dead */
 	bool namesake;		/* a slot of another key of that name */
 	char former[201];	/* name in the token of a key that was renamed since */
+	struct bound bound;	/* to what its slots are */
+	char needs[512];	/* the same in words */
 };
 
 static int see(void *ctx, const struct luks_row *row, struct err *e)
@@ -35,6 +63,10 @@ static int see(void *ctx, const struct luks_row *row, struct err *e)
 		s->has_slot = true;
 		(void)snprintf(s->former, sizeof(s->former), "%s", row->name);
 	}
+	if (has_slot && same && row->needs[0]) {
+		s->bound = bound_of(row->blob);
+		(void)snprintf(s->needs, sizeof(s->needs), "%s", row->needs);
+	}
 	return 0;
 }
 
@@ -45,6 +77,16 @@ static int look(struct hwkey *hw, const char *path, struct volume *v, struct see
 	if (r == 0)
 		r = volume_open(v, path, NULL, e);
 	return r < 0 ? r : v->ops->status(v->luks, &(struct luks_see){ see, s }, e);
+}
+
+/* A keyslot may have got more to open it than its key. */
+static void tell_weaker(struct hwkey *hw, const struct entry *entry, const char *path, const struct seen *s)
+{
+	const struct bound now = bound_of(&entry->token);
+
+	if (is_weaker(&now, &s->bound))
+		warn(&hw->env, "volume '%s': its keyslot opens as key '%s' does now; before it needed %s, and 'hwkey "
+		     "luks-enroll' makes it so again", path, entry->name, s->needs);
 }
 
 static int renew(struct hwkey *hw, const struct entry *entry, const struct wrap_params *given, const char *path,
@@ -66,7 +108,11 @@ static int renew(struct hwkey *hw, const struct entry *entry, const struct wrap_
 	if (r == 0)
 		volume_key_wrap(&key, given, true);
 	key.luks.former = s.former[0] ? s.former : NULL;
-	return r < 0 ? r : v.ops->enroll(v.luks, &v.auth, &key.luks, NULL, e);
+	if (r == 0)
+		r = v.ops->enroll(v.luks, &v.auth, &key.luks, NULL, e);
+	if (r == 0)
+		tell_weaker(hw, entry, path, &s);
+	return r;
 }
 
 /* Is the volume V in LIST? The user may have taken it away from the key since. */

@@ -160,6 +160,17 @@ tries() { tpm_property TPM2_PT_LOCKOUT_COUNTER; }
 	[ "$(tries)" = 0x1 ]
 }
 
+@test "rewrap: where a keyslot needed more than its key that is told, with its volume" {
+	tpms
+	hwkey generate -q --volumes "$PWD/img:x" vol1
+	hwkey luks-format -q --size 24M --pin-file pin img vol1
+	hwkey rewrap --pcrs 7 vol1 2>err
+	grep -q "volume '$PWD/img': .*before it needed a PIN.*luks-enroll" err
+	hwkey rewrap --pcrs 7+11 vol1 2>err
+	not grep before err
+	hwkey luks-open --test img
+}
+
 @test "rewrap --device: to another TPM, to a keystore and back, with the volumes" {
 	tpms
 	hwkey generate -q --pcrs 7 -l "$PWD/img:data" vol1
