@@ -58,7 +58,6 @@ static int test(struct hwkey *hw, struct volume *v, struct err *e)
 
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
-	AUTO_BLOB struct blob signatures = { 0 };
 	AUTO_VOLUME_KEY struct volume_key key = { 0 };
 	AUTO_VOLUME struct volume v = { 0 };
 	const struct open *o = values;
@@ -69,9 +68,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		return err_set(e, EINVAL, "give a device-mapper name to open it by, or --test alone");
 	if (!o->test && shows_asked(&hw->out))
 		return err_set(e, EINVAL, "only --test shows something: leave out --json, --output and the like");
-	r = pcr_signature_take(hw, o->pcr_signature, &signatures, e);
-	if (r == 0)
-		r = volume_prepare(hw, o->key_file, o->ask, &v, e);
+	pcr_signature_take(hw, o->pcr_signature);
+	r = volume_prepare(hw, o->key_file, o->ask, &v, e);
 	if (r == 0)
 		r = volume_open(&v, args->argv[0], o->header, e);
 	if (r == 0 && o->test)

@@ -117,7 +117,8 @@ static int check_told(const struct rewrap *o, const struct job *j, struct err *e
 static bool is_to_move(const struct rewrap *o, const struct job *j)
 {
 	return j->to != j->dev || o->must.wrapping_key || wrap_options_of_tpm(&o->must) ||
-	       (o->to_new && !j->state.chosen) || !j->state.current || (!o->all && has_states(j));
+	       (o->to_new && !j->state.chosen) || !j->state.current ||
+	       (!o->all && has_states(j) && !props_get(&j->entry.props, PROP_RENEW_VOLUMES));
 }
 
 static int job_open(struct hwkey *hw, const struct rewrap *o, struct job *j, struct err *e)
@@ -143,6 +144,15 @@ static int job_open(struct hwkey *hw, const struct rewrap *o, struct job *j, str
 	return r;
 }
 
+/* Whether VALUES say anything of what P is bound to. */
+static bool is_told(const struct tpm_policy *p, const struct tpm_branch *next)
+{
+	for (unsigned i = 0; i < p->n_branches; i++)
+		if (p->branch[i].bank == next->bank)
+			return true;
+	return false;
+}
+
 /* PCRs of B that would differ; what the next state does not tell stays. */
 static uint32_t branch_breaks(const struct tpm_branch *b, const struct tpm_branch *next)
 {
@@ -162,6 +172,8 @@ static uint32_t policy_breaks(const struct tpm_policy *p, const struct tpm_branc
 	for (unsigned i = 0; i < p->n_branches; i++) {
 		uint32_t differ = branch_breaks(&p->branch[i], next);
 
+		if (p->branch[i].bank != next->bank)
+			continue;
 		if (!differ)
 			return 0;
 		if (!best || __builtin_popcount(differ) < __builtin_popcount(best))
@@ -177,6 +189,7 @@ static int next_boot(const struct job *j, const char *values, char *ret, size_t 
 	struct tpm_branch next[TPM_BRANCHES];
 	unsigned n = 0;
 	uint32_t breaks = 0;
+	bool told = true;
 	char pcrs[80];
 	int r = values ? tpm_values_parse(values, 0, next, &n, e) : 0;
 
@@ -190,10 +203,14 @@ static int next_boot(const struct job *j, const char *values, char *ret, size_t 
 		(void)snprintf(ret, size, "opens in one of %u states", t.policy.n_branches);
 	else if (!values)
 		(void)snprintf(ret, size, "opens if PCR %s stays", pcrs);
-	for (unsigned i = 0; i < n && !breaks; i++)
+	for (unsigned i = 0; i < n && !breaks; i++) {
 		breaks = policy_breaks(&t.policy, &next[i]);
+		told = told && is_told(&t.policy, &next[i]);
+	}
 	tpm_pcrs_format(breaks, 0, pcrs, sizeof(pcrs));
-	if (values)
+	if (!told)
+		(void)snprintf(ret, size, "not told: the values are of another bank");
+	else if (values)
 		(void)snprintf(ret, size, breaks ? "breaks: PCR %s" : "opens", pcrs);
 	return 0;
 }
@@ -400,7 +417,6 @@ static int run_names(struct hwkey *hw, const struct rewrap *o, const char *const
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct rewrap *o = values;
-	AUTO_BLOB struct blob signatures = { 0 };
 	AUTO_FREE char **all = NULL;
 	size_t n = 0;
 	int r;
@@ -411,8 +427,7 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		return err_set(e, EINVAL, "--to-new moves to the trust source's own wrapping key, not to '%s'",
 			       o->must.wrapping_key);
 	r = wrap_options_check(&o->must, e);
-	if (r == 0)
-		r = pcr_signature_take(hw, o->pcr_signature, &signatures, e);
+	pcr_signature_take(hw, o->pcr_signature);
 	if (r == 0)
 		r = repo_open(&hw->repo, hw->repo_path, 0, e);
 	if (r == 0 && o->all)

@@ -105,7 +105,6 @@ static int open_here(struct hwkey *hw, const struct sealed *s, const struct valu
 static int run(struct hwkey *hw, const void *values, const struct args *args, struct err *e)
 {
 	const struct values *o = values;
-	AUTO_BLOB struct blob signatures = { 0 };
 	struct sealed s = SEALED_NONE;
 	int r;
 
@@ -113,9 +112,8 @@ static int run(struct hwkey *hw, const void *values, const struct args *args, st
 		return err_set(e, EINVAL, "--json shows only what --explain explains");
 	if (o->output && o->explain)
 		return err_set(e, EINVAL, "--explain opens nothing, so there is nothing to write to '%s'", o->output);
-	r = pcr_signature_take(hw, o->pcr_signature, &signatures, e);
-	if (r == 0)
-		r = sealed_open(args->argc ? args->argv[0] : NULL, &s, e);
+	pcr_signature_take(hw, o->pcr_signature);
+	r = sealed_open(args->argc ? args->argv[0] : NULL, &s, e);
 	if (r == 0)
 		r = o->explain ? explain(hw, &s, o->json, e) : open_here(hw, &s, o, e);
 	sealed_done(&s);

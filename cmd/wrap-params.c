@@ -8,7 +8,7 @@
 #include "lib/tpm-policy.h"
 #include "pks.h"
 
-enum { VALUES_MAX = 1 << 16, KEY_FILE_MAX = 1 << 14, SIGNATURE_MAX = 1 << 20 };	/* bytes */
+enum { VALUES_MAX = 1 << 16, KEY_FILE_MAX = 1 << 14 };	/* bytes */
 
 struct given_option { const char *name; bool given; };
 
@@ -165,13 +165,10 @@ static int read_text(const char *file, size_t max, struct blob *ret, struct err 
 	return r;
 }
 
-int pcr_signature_take(struct hwkey *hw, const char *file, struct blob *text, struct err *e)
+void pcr_signature_take(struct hwkey *hw, const char *file)
 {
-	int r = read_text(file, SIGNATURE_MAX, text, e);
-
-	if (r == 0 && file)
-		hw->env.pcr_signature = (const char *)text->data;
-	return r;
+	if (file)
+		hw->env.pcr_signature = file;
 }
 
 static int read_key(const char *file, struct blob *storage, const struct blob **ret, struct err *e)

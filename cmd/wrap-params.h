@@ -39,8 +39,8 @@ struct wrap_options {
 #define PCR_SIGNATURE_OPT(s) \
 	OPT_STR(s, pcr_signature, "pcr-signature", 0, "FILE", "Signed states of PCRs, as systemd-measure writes them", \
 		.complete = COMPLETE_FILE)
-/* FILE NULL: as without the option. TEXT must stay while the devices do. */
-int pcr_signature_take(struct hwkey *, const char *file, struct blob *text, struct err *e);
+/* FILE, a path that is read when a policy needs it, stays the caller's. NULL: as without the option. */
+void pcr_signature_take(struct hwkey *, const char *file);
 
 /* Whether any is given that a device of such a backend does not take. */
 bool wrap_options_of_tpm(const struct wrap_options *);

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
@@ -38,6 +39,14 @@ static struct {
  * By the path that it had at build time: to look for it elsewhere costs reading the loader's cache once more. Where another
  * library brought it (libcryptsetup to the plug-in, tss2 to its backend) that one is used, as it was set up.
  */
+/* The loader's last errno is of the last place where it looked. */
+static int load_failed(struct err *e)
+{
+	AUTO_CLOSE int fd = err_is_resource(errno) ? -1 : open("/", O_PATH | O_CLOEXEC);
+
+	return err_set(e, fd < 0 && err_is_resource(errno) ? errno : ENOSYS, "cannot load libcrypto: %s", dlerror());
+}
+
 static int libcrypto_load(struct err *e)
 {
 	static const char *const names[] = { FUNCTIONS(AS_NAME) };
@@ -53,7 +62,7 @@ static int libcrypto_load(struct err *e)
 	if (!so)
 		so = dlopen(strrchr(LIBCRYPTO, '/') + 1, RTLD_NOW | RTLD_LOCAL);
 	if (!so)
-		return err_set(e, err_is_resource(errno) ? errno : ENOSYS, "cannot load libcrypto: %s", dlerror());
+		return load_failed(e);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		found[i] = dlsym(so, names[i]);
 		if (!found[i])

@@ -31,6 +31,8 @@ static int policy_choose(struct tpm *t, const struct tpm_params *params, struct 
 	char pcrs[128];
 	int r;
 
+	if (like && !like->n_branches && !p.pcrs && p.pcr_values)
+		return err_set(e, EINVAL, "is bound to no PCRs yet: --pcrs says to which, as they are now");
 	if (like && like->n_branches && !p.pcrs) {
 		tpm_pcrs_format(like->branch[0].pcrs, like->branch[0].bank, pcrs, sizeof(pcrs));
 		p.pcrs = pcrs;

@@ -47,9 +47,9 @@ static int difference_find(struct tpm *t, const struct tpm_policy *p, struct dif
 			now = (struct tpm_branch){ .bank = b->bank, .pcrs = b->pcrs };
 			r = pcr_read(t, &now, e);
 		}
-		if (r < 0)
+		if (r < 0 && r != -EOPNOTSUPP)
 			return r;
-		differ = pcrs_that_differ(b, &now);
+		differ = r < 0 ? b->pcrs : pcrs_that_differ(b, &now);	/* of a bank that is gone, all */
 		if (__builtin_popcount(differ) < __builtin_popcount(ret->pcrs))
 			*ret = (struct difference){ .branch = i, .pcrs = differ, .now = now };
 	}

@@ -171,6 +171,24 @@ tries() { tpm_property TPM2_PT_LOCKOUT_COUNTER; }
 	hwkey luks-open --test img
 }
 
+@test "rewrap: a predicted state stands beside the present one or is refused, and a volume that waits is renewed with both" {
+	tpms
+	hwkey generate -q -l "$PWD/none:x" plain
+	next_pcr 7 other >next
+	fails 2 'bound to no PCRs yet' hwkey rewrap --pcrs-next next plain
+	hwkey generate -q --pcrs 7+11 -l "$PWD/img:x" vol1
+	hwkey luks-format -q --size 24M img vol1
+	mv img away
+	next_pcr 11 kernel-2 >next
+	run hwkey rewrap --pcrs-next next vol1
+	[ "$status" = 5 ]
+	mv away img
+	hwkey rewrap vol1
+	[ "$(hwkey rewrap --plan --json vol1 | field keys next-boot)" = 'opens in one of 2 states' ]
+	printf '11:sha384=%096d\n' 1 >other
+	[[ $(hwkey rewrap --plan --json --pcrs-next other vol1 | field keys next-boot) == 'not told'* ]]
+}
+
 @test "rewrap --device: to another TPM, to a keystore and back, with the volumes" {
 	tpms
 	hwkey generate -q --pcrs 7 -l "$PWD/img:data" vol1

@@ -163,6 +163,7 @@ signed_setup() {
 	echo '{}' >"$HWKEY_SYSROOT/etc/systemd/tpm2-pcr-signature.json"
 	refuses sealed "no signature by the policy's key for PCR 11:sha256"
 	HWKEY_PCR_SIGNATURE=$signatures opens sealed
+	[ "$(hwkey unseal --pcr-signature "$signatures" sealed)" = 'the secret' ]
 	HWKEY_PCR_SIGNATURE=$PWD/none refuses sealed 'cannot read signatures of PCR values'
 }
 

@@ -31,7 +31,7 @@ wait_for() {
 	cat $log >&2
 	return 1
 }
-says() { wait_for "^[0-9TZ:-]+ $1 +$2 +[a-z]+ .*${3-}"; }
+says() { wait_for "^[0-9TZ:-]+ $1 +$2 +[a-z0-9]+ .*${3-}"; }
 watch_end() { kill -TERM $watcher && wait $watcher; }
 EOF
 }
