@@ -36,6 +36,7 @@ static uint32_t pcrs_that_differ(const struct tpm_branch *a, const struct tpm_br
 static int difference_find(struct tpm *t, const struct tpm_policy *p, struct difference *ret, struct err *e)
 {
 	struct tpm_branch now = { 0 };
+	int gone = 0;			/* a bank of one branch need not stop the others */
 
 	*ret = (struct difference){ .pcrs = UINT32_MAX };
 	for (unsigned i = 0; i < p->n_branches; i++) {
@@ -47,13 +48,18 @@ static int difference_find(struct tpm *t, const struct tpm_policy *p, struct dif
 			now = (struct tpm_branch){ .bank = b->bank, .pcrs = b->pcrs };
 			r = pcr_read(t, &now, e);
 		}
-		if (r < 0 && r != -EOPNOTSUPP)
+		if (r == -EOPNOTSUPP) {
+			gone = r;
+			now = (struct tpm_branch){ 0 };
+			continue;
+		}
+		if (r < 0)
 			return r;
-		differ = r < 0 ? b->pcrs : pcrs_that_differ(b, &now);	/* of a bank that is gone, all */
+		differ = pcrs_that_differ(b, &now);
 		if (__builtin_popcount(differ) < __builtin_popcount(ret->pcrs))
 			*ret = (struct difference){ .branch = i, .pcrs = differ, .now = now };
 	}
-	return 0;
+	return ret->pcrs == UINT32_MAX ? gone : 0;
 }
 
 /* "PCR 7 (secure boot state) was 0123456789abcdef, is fedcba9876543210" */
