@@ -121,6 +121,21 @@ static int no_device(const char *type, const struct device *unusable, const stru
 	return err_set(e, ENODEV, "no device online that can do this; see 'hwkey doctor'");
 }
 
+/* For another machine's TPM none is needed here: what stands for it opens nothing. */
+static int device_elsewhere(struct hwkey *hw, struct device **ret, struct err *e)
+{
+	size_t i = 0;
+	int r;
+
+	while (backends[i] && !backends[i]->measures)
+		i++;
+	r = backends[i] ? device_add(&hw->devices, backends[i], &hw->env, "elsewhere", "", DEVICE_ONLINE, "", e)
+			: err_set(e, EOPNOTSUPP, "no trust source takes --device-key");
+	for (*ret = hw->devices; r == 0 && (*ret)->next;)
+		*ret = (*ret)->next;
+	return r;
+}
+
 int wrap_device(struct hwkey *hw, enum role role, const char *type, const char *id, const struct wrap_options *o,
 		struct device **ret, struct err *e)
 {
@@ -138,9 +153,11 @@ int wrap_device(struct hwkey *hw, enum role role, const char *type, const char *
 		else if (is_candidate(d, role, type, o))
 			unusable = d;
 	}
-	if (r == 0 && !dev)
+	if (r == 0 && !dev && o->device_key)
+		r = device_elsewhere(hw, &dev, e);
+	else if (r == 0 && !dev)
 		r = no_device(type, unusable, o, e);
-	if (r == 0 && !id)
+	if (r == 0 && !id && !o->device_key)
 		r = check_only(hw->devices, dev, e);
 	if (r == 0)
 		*ret = dev;

@@ -96,10 +96,12 @@ static int protect_new(const struct device *dev, const struct wrap_params *p, co
 {
 	static const struct wrap_params none;
 	AUTO_TPM_TOKEN struct tpm_token token = *shape;
-	AUTO_TPM struct tpm t = { 0 };
-	int r = tpm_open(dev, &t, e);
+	AUTO_TPM struct tpm t = { .dev = dev, .loaded = ESYS_TR_NONE };
+	int r = 0;
 
 	p = p ? p : &none;
+	if (!p->tpm || !p->tpm->device_key)	/* another machine's is not asked */
+		r = tpm_open(dev, &t, e);
 	if (r == 0)
 		r = policy_of(&t, p, &token, e);
 	return r < 0 ? r : protect(&t, p, &token, clear, binding, ret, e);
@@ -108,8 +110,8 @@ static int protect_new(const struct device *dev, const struct wrap_params *p, co
 static int open_token(const struct device *dev, const struct blob *token, enum token_kind kind, const struct blob *binding,
 		      struct secret *ret, struct err *e)
 {
-	AUTO_TPM struct tpm t = { 0 };
-	int r = tpm_open(dev, &t, e);
+	AUTO_TPM struct tpm t = { .dev = dev, .loaded = ESYS_TR_NONE };
+	int r = token_is_remembered(dev, token) ? 0 : tpm_open(dev, &t, e);
 
 	return r < 0 ? r : token_unseal(&t, token, kind, binding, ret, e);
 }

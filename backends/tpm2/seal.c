@@ -468,6 +468,18 @@ static int object_open(struct tpm *t, const struct tpm_token *token, const TPM2B
 	return r;
 }
 
+bool token_is_remembered(const struct device *dev, const struct blob *token)
+{
+	AUTO_TPM_TOKEN struct tpm_token parsed = { 0 };
+	unsigned char object[OBJECT] = { 0 };
+	struct err ignored;
+	bool known = tpm_token_parse(token->data, token->len, &parsed, &ignored) == 0 &&
+		     object_recall(dev, parsed.salt, object);
+
+	OPENSSL_cleanse(object, sizeof(object));
+	return known;
+}
+
 int token_unseal(struct tpm *t, const struct blob *token, enum token_kind kind, const struct blob *binding,
 		 struct secret *ret, struct err *e)
 {

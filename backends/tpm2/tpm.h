@@ -170,6 +170,7 @@ struct sealing {
 /* T says kind, bits, xts and policy; the rest is filled in. Proves that it opens, and does not without its policy. */
 int token_seal(struct tpm *, struct tpm_token *t, const struct sealing *, const struct secret *payload,
 	       const struct blob *binding, struct blob *ret, struct err *e);
+bool token_is_remembered(const struct device *, const struct blob *token);	/* by this process: no TPM is asked */
 /* The PIN is asked for where it is needed. EBADMSG: foreign, tampered with, or another binding. */
 int token_unseal(struct tpm *, const struct blob *token, enum token_kind, const struct blob *binding, struct secret *ret,
 		 struct err *e);

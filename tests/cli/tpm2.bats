@@ -195,6 +195,9 @@ pin() { mkdir -p -m 700 credentials; (umask 077; printf %s "$1" >credentials/hwk
 	opens there		# by the TPM that it was made for
 	tpm_stop
 	not hwkey unseal there
+	HWKEY_TCTI='' hwkey seal -q --device-key other.public -o far secret	# by a machine without a TPM
+	tpm_start other
+	opens far
 }
 
 # at COMMAND...: the names of the TPM commands that it sends are in the array sent.
