@@ -8,8 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/blob.h"
 #include "lib/err.h"
@@ -134,6 +137,62 @@ static void secrets_have_room_of_their_own_which_is_zero(void **state)
 	}
 }
 
+#ifdef __SANITIZE_ADDRESS__
+enum { HELD = 1000 };		/* each is a mapping of its own there */
+#else
+enum { HELD = 100000 };
+#endif
+
+/* Takes secrets filled with BYTE, and gives them back, many times: did each hold what it was filled with? */
+static bool holds(int byte)
+{
+	struct secret s = { 0 };
+	struct err e = { 0 };
+	bool ok = true;
+
+	for (unsigned i = 0; ok && i < HELD; i++) {
+		ok = secret_alloc(&s, 64, &e) == 0;
+		for (size_t n = 0; ok && n < 64; n++)
+			*(volatile unsigned char *)&s.data[n] = (unsigned char)byte;
+		for (size_t n = 0; ok && n < 64; n++)
+			ok = *(volatile unsigned char *)&s.data[n] == byte;
+		secret_done(&s);
+	}
+	return ok;
+}
+
+static void *thread(void *byte)
+{
+	return holds(*(const int *)byte) ? byte : NULL;
+}
+
+static void secrets_are_apart_from_those_of_a_child_and_of_other_threads(void **state)
+{
+	int bytes[4] = { 1, 2, 3, 4 }, status;
+	struct secret before = { 0 };
+	pthread_t threads[4];
+	struct err e = { 0 };
+	pid_t child;
+	void *ok;
+
+	(void)state;
+	assert_int_equal(secret_alloc(&before, 64, &e), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(!holds(0xcc));
+	assert_true(holds(0xaa));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, thread, &bytes[i]), 0);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(pthread_join(threads[i], &ok), 0);
+		assert_non_null(ok);
+	}
+	secret_done(&before);
+}
+
 struct values { bool flag; char *text; uint32_t number; };
 
 static const char *const colours[] = { "red", "blue", NULL };
@@ -195,6 +254,7 @@ int main(void)
 		cmocka_unit_test(big_endian_and_hex),
 		cmocka_unit_test(secrets_are_read_whole_within_the_limit),
 		cmocka_unit_test(secrets_have_room_of_their_own_which_is_zero),
+		cmocka_unit_test(secrets_are_apart_from_those_of_a_child_and_of_other_threads),
 		cmocka_unit_test(options_are_parsed_and_refused),
 	};
 
