@@ -16,6 +16,12 @@ teardown() { tpm_end; }
 
 field() { hwkey pks-config --json | jq -r ".keystore[0].${1,,} | if type == \"array\" then join(\",\") else . end"; }
 
+# put_back DIR: who can write to the disk puts an older copy of the keystore in its place
+put_back() {
+	rm -r "$HWKEY_PKS_DIR"
+	cp -a "$1" "$HWKEY_PKS_DIR"
+}
+
 only_tpm() { hwkey pks-config --add-slot tpm2 --remove-slot plain; }
 
 @test "pks-tpm: the TPM alone opens the keystore, after a reboot too, and no other TPM does" {
@@ -57,8 +63,7 @@ only_tpm() { hwkey pks-config --add-slot tpm2 --remove-slot plain; }
 	printf two >two
 	hwkey pks-write --replace secret two
 	[ "$(hwkey pks-read secret)" = two ]
-	rm -r "$HWKEY_PKS_DIR"
-	cp -a old "$HWKEY_PKS_DIR"
+	put_back old
 	fails 6 'was rolled back' hwkey pks-read secret
 	fails 6 'was rolled back' hwkey pks-write another one
 	hwkey pks-check >steps && return 1
@@ -83,15 +88,14 @@ only_tpm() { hwkey pks-config --add-slot tpm2 --remove-slot plain; }
 	[ "$(hwkey pks-read another)" = one ]
 	hwkey pks-write third one
 	[ "$(hwkey pks-read another)" = one ]
-	rm -r "$HWKEY_PKS_DIR"
-	cp -a before "$HWKEY_PKS_DIR"
+	put_back before
 	fails 6 'was rolled back' hwkey pks-read secret
 }
 
 @test "pks-tpm: without its TPM the keystore is refused until that is accepted" {
 	hwkey pks-config --counter
 	tpm_clear
-	[ "$(hwkey pks-read secret)" = one ] || fails 6 'cannot tell whether' hwkey pks-read secret
+	fails 6 'cannot tell whether' hwkey pks-read secret
 	tpm_replace
 	fails 6 'cannot tell whether' hwkey pks-read secret
 	hwkey pks-check --reanchor
@@ -125,12 +129,11 @@ only_tpm() { hwkey pks-config --add-slot tpm2 --remove-slot plain; }
 	hwkey pks-confirm b
 	hwkey pks-check
 	cp -a "$HWKEY_PKS_DIR" old
-	hwkey pks-write --no-wait --replace b secret2 2>/dev/null || hwkey pks-write --no-wait c one
+	hwkey pks-write --no-wait c one
 	hwkey pks-write d one
 	boot 2
 	[ "$(hwkey pks-read a)" = one ]
-	rm -r "$HWKEY_PKS_DIR"
-	cp -a old "$HWKEY_PKS_DIR"
+	put_back old
 	fails 6 'was rolled back' hwkey pks-read a
 }
 
@@ -140,8 +143,7 @@ only_tpm() { hwkey pks-config --add-slot tpm2 --remove-slot plain; }
 	cp -a "$HWKEY_PKS_DIR" old
 	printf two >two
 	hwkey pks-write --replace secret two
-	rm -r "$HWKEY_PKS_DIR"
-	cp -a old "$HWKEY_PKS_DIR"
+	put_back old
 	fails 6 'was rolled back' hwkey pks-read secret
 }
 
